@@ -1,0 +1,26 @@
+"""Errors that tell a user what to do next."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake that its user can mend. The message is one sentence: what was wrong, the value received, the remedy.
+
+    The commands print it and exit with 2; everything else that escapes a command is a defect of ours.
+    """
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Names the known names nearest to a misspelt one, for the end of an error message.
+
+    >>> closest("elresnet62", ["elresnet26", "mobilenet"])
+    "did you mean 'elresnet26'?"
+    >>> closest("x", ["b", "a"])
+    "known are 'a', 'b'"
+    """
+    known = sorted(known)
+    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if matches:
+        return f"did you mean {' or '.join(map(repr, matches))}?"
+    return f"known are {', '.join(map(repr, known))}"

@@ -1,0 +1,6 @@
+"""Keras layers of Elastic-Link and of the methods that it is compared with."""
+
+from larq_el.layers.activation_scale import ActivationScale
+from larq_el.layers.elastic_link import ElasticLink
+
+__all__ = ["ActivationScale", "ElasticLink"]

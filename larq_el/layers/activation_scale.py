@@ -1,0 +1,90 @@
+"""XNOR-Net's scaling matrix K of the activations, the paper's equation 3."""
+
+from typing import Any
+
+import numpy as np
+
+from larq_el._keras import keras, tf
+
+
+@keras.utils.register_keras_serializable(package="larq_el")
+class ActivationScale(keras.layers.Layer):
+    """K: how large the real-valued input of a binary convolution is at each of the convolution's output pixels.
+
+    The mean of |x| over the channels, then over the kernel's window (a box filter of constant 1 / (w * h)). A 1x1
+    kernel has no window. Multiply the output of the binary convolution by K before its BatchNorm:
+    `BN(K(x) * BinConv(sign x))`. Note that K depends on the input, so that the converter cannot fuse this BatchNorm
+    into the binary convolution.
+
+    >>> import tensorflow as tf
+    >>> x = tf.constant([[[[1.0, -3.0], [0.0, 1.0]]]])  # 1 x 1 x 2 x 2
+    >>> ActivationScale()(x).numpy().ravel().tolist()  # means of |1|, |-3| and of |0|, |1|
+    [2.0, 0.5]
+
+    # Arguments
+        kernel_size: size of the square window in pixels, that of the convolution.
+        strides: the convolution's stride in pixels.
+        padding: "same" (pixels outside count as 0, as in the convolution) or "valid".
+        stop_gradient: treat K as a constant in the backward pass, as BMXNet's implementation of XNOR-Net does.
+
+    # Input shape
+        (N, H, W, C), channels last.
+
+    # Output shape
+        (N, H', W', 1), H' and W' the convolution's output sizes.
+
+    # Raises
+        ValueError: where `kernel_size` or `strides` is not a positive integer, or `padding` is another word.
+
+    # References
+        [XNOR-Net](https://arxiv.org/abs/1603.05279), section 3.2;
+        [Elastic-Link](https://arxiv.org/abs/2112.10149), equation 3 and "Effect of Scaling Activation"
+    """
+
+    def __init__(
+        self,
+        kernel_size: int = 1,
+        strides: int = 1,
+        padding: str = "same",
+        stop_gradient: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("kernel_size", kernel_size), ("strides", strides)):
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"ActivationScale: {name} must be a positive integer (pixels), got {value!r}.")
+        if padding not in ("same", "valid"):
+            raise ValueError(f"ActivationScale: padding must be 'same' or 'valid', got {padding!r}.")
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        self.stop_gradient = stop_gradient
+
+    def call(self, inputs: Any) -> Any:
+        """K of `inputs`."""
+        if self.kernel_size == 1 and self.strides > 1:
+            inputs = inputs[:, :: self.strides, :: self.strides]
+        scale = tf.reduce_mean(tf.abs(inputs), axis=-1, keepdims=True)
+        if self.kernel_size > 1:
+            size = self.kernel_size
+            # a convolution and not an average pool: that divides by the number of pixels inside the image at the border
+            box = tf.fill([size, size, 1, 1], tf.cast(1.0 / size**2, scale.dtype))
+            scale = tf.nn.conv2d(scale, box, self.strides, self.padding.upper())
+        return tf.stop_gradient(scale) if self.stop_gradient else scale
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(N, H', W', 1)."""
+        batch, *sizes, _ = tf.TensorShape(input_shape).as_list()
+        window = 0 if self.padding == "same" else self.kernel_size - 1
+        out = [None if size is None else -(-(size - window) // self.strides) for size in sizes]
+        return tf.TensorShape([batch, *out, 1])
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "stop_gradient": self.stop_gradient,
+        }

@@ -1,0 +1,58 @@
+"""Models by name: a backbone (widths, strides, roles of the convolutions) times a method (what a convolution is made of).
+
+    from larq_el import zoo
+
+    zoo.ELResNet26(input_shape=(224, 224, 3))         # Keras style
+    zoo.create_model("resnet26", method="el")         # the same, by name
+    zoo.list_models("*resnet26*")
+"""
+
+if __name__ != "larq_el.zoo":
+    raise ImportError(
+        f"this package is larq_el.zoo and was imported as {__name__!r}, which would register its Keras objects twice: "
+        "write `from larq_el import zoo`."
+    )
+
+from larq_el.zoo.factory import create_model, list_models
+from larq_el.zoo.methods import METHODS, Method, Unit
+from larq_el.zoo.models import (
+    BiRealResNet18,
+    BiRealResNet26,
+    BiRealResNet34,
+    BiRealResNet50,
+    ELResNet18,
+    ELResNet26,
+    ELResNet34,
+    ELResNet50,
+    ResNet18,
+    ResNet26,
+    ResNet34,
+    ResNet50,
+    SResNet26,
+    SResNet50,
+)
+from larq_el.zoo.preprocessing import decode_predictions, preprocess_input
+
+__all__ = [
+    "METHODS",
+    "BiRealResNet18",
+    "BiRealResNet26",
+    "BiRealResNet34",
+    "BiRealResNet50",
+    "ELResNet18",
+    "ELResNet26",
+    "ELResNet34",
+    "ELResNet50",
+    "Method",
+    "ResNet18",
+    "ResNet26",
+    "ResNet34",
+    "ResNet50",
+    "SResNet26",
+    "SResNet50",
+    "Unit",
+    "create_model",
+    "decode_predictions",
+    "list_models",
+    "preprocess_input",
+]

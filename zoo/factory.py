@@ -1,0 +1,147 @@
+"""Builds a model from the names of its backbone and its method."""
+
+import fnmatch
+from dataclasses import fields
+from typing import Any
+
+from larq_el._keras import keras
+from larq_el.errors import UserError, closest
+from larq_el.zoo.backbones import BACKBONES, Backbone, Options
+from larq_el.zoo.methods import METHODS, Method
+from larq_el.zoo.weights import load_weights
+
+POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
+
+
+def _model_names() -> dict[str, tuple[str, str]]:
+    """Every model's name, with its backbone and method."""
+    return {
+        f"{method.prefix}_{backbone.name}".lstrip("_"): (backbone.name, method.name)
+        for method in METHODS.values()
+        for backbone in BACKBONES.values()
+        if backbone.roles <= method.units.keys()
+    }
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the models, for `create_model`.
+
+    # Arguments
+        pattern: shell pattern that a name has to match.
+
+    >>> list_models("el_resnet*")
+    ['el_resnet18', 'el_resnet26', 'el_resnet34', 'el_resnet50']
+    """
+    return sorted(fnmatch.filter(_model_names(), pattern))
+
+
+def _look_up(name: str, method: str | None) -> tuple[Backbone, Method]:
+    """The backbone and the method of a model's name, or of a backbone's and a method's name."""
+    if method is None:
+        # the public functions' names are accepted too: ELResNet26 is el_resnet26
+        names = {known.replace("_", ""): pair for known, pair in _model_names().items()}
+        plain = name.lower().replace("_", "").replace("-", "")
+        if plain not in names:
+            raise UserError(f"there is no model {name!r}; {closest(name.lower(), _model_names())}")
+        name, method = names[plain]
+    if name not in BACKBONES:
+        raise UserError(f"there is no backbone {name!r}; {closest(name, BACKBONES)}")
+    if method not in METHODS:
+        raise UserError(f"there is no method {method!r}; {closest(method, METHODS)}")
+    backbone, chosen = BACKBONES[name], METHODS[method]
+    if not backbone.roles <= chosen.units.keys():
+        raise UserError(
+            f"method {method!r} does not say what a {' or '.join(sorted(backbone.roles - chosen.units.keys()))} "
+            f"convolution of {name!r} is made of; list_models() names the combinations that exist."
+        )
+    return backbone, chosen
+
+
+def _check_options(options: Options) -> None:
+    if not options.width > 0:
+        raise UserError(f"width must be above 0, got {options.width!r}; 1.0 is the published network.")
+    if options.stride_on not in ("reduce", "spatial"):
+        raise UserError(f"stride_on must be 'reduce' or 'spatial', got {options.stride_on!r}.")
+    if options.pad_values not in (0, 1):
+        raise UserError(f"pad_values must be 0 or 1, got {options.pad_values!r}: nothing else is binary padding.")
+
+
+def _image(input_shape: Any, input_tensor: Any) -> Any:
+    """The image's Keras tensor."""
+    if input_tensor is not None and not keras.backend.is_keras_tensor(input_tensor):
+        return keras.Input(tensor=input_tensor)
+    if input_tensor is not None:
+        return input_tensor
+    shape = (224, 224, 3) if input_shape is None else tuple(input_shape)
+    if len(shape) != 3 or not isinstance(shape[-1], int) or any(size is not None and size < 1 for size in shape):
+        raise UserError(
+            f"input_shape must be (height, width, channels) in pixels, such as (224, 224, 3), got {input_shape!r}."
+        )
+    return keras.Input(shape, name="image")
+
+
+def _head(x: Any, include_top: bool, pooling: str | None, classes: int, activation: str | None) -> Any:
+    if include_top:
+        if not isinstance(classes, int) or classes < 1:
+            raise UserError(f"classes must be a positive integer, got {classes!r}.")
+        x = POOLINGS["avg"](name="pool")(x)
+        x = keras.layers.Dense(classes, name="logits")(x)
+        # float32 also under mixed precision: a float16 softmax loses small probabilities
+        return keras.layers.Activation(activation, dtype="float32", name="predictions")(x)
+    if pooling is None:
+        return x
+    if pooling not in POOLINGS:
+        raise UserError(f"pooling must be None, 'avg' or 'max', got {pooling!r}.")
+    return POOLINGS[pooling](name="pool")(x)
+
+
+def create_model(
+    backbone: str,
+    method: str | None = None,
+    *,
+    weights: str | None = None,
+    include_top: bool = True,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str | None = None,
+    **options: Any,
+) -> Any:
+    """Builds a model by name.
+
+    # Arguments
+        backbone: such as "resnet26", with `method`; or without it a model's name of `list_models()`.
+        method: such as "el"; see `larq_el.zoo.METHODS`.
+        options: `width`, `stride_on` and `pad_values`, see `larq_el.zoo.backbones.Options`. For the other arguments
+            see `larq_el.zoo.ELResNet26`.
+
+    # Returns
+        A `tf.keras.Model`.
+
+    # Raises
+        ValueError: naming the argument, its value and what is allowed.
+
+    >>> create_model("resnet26", method="el", input_shape=(32, 32, 3), width=0.25).name
+    'el_resnet26'
+    >>> create_model("el_resnet62")
+    Traceback (most recent call last):
+      ...
+    larq_el.errors.UserError: there is no model 'el_resnet62'; did you mean 'el_resnet26' or 'resnet26'...
+    """
+    chosen, made_of = _look_up(backbone, method)
+    known = [option.name for option in fields(Options)]
+    unknown = sorted(options.keys() - set(known))
+    if unknown:
+        raise UserError(f"there is no option {unknown[0]!r}; {closest(unknown[0], known)}")
+    settings = Options(**options)
+    _check_options(settings)
+    image = _image(input_shape, input_tensor)
+    outputs = chosen.features(image, made_of, settings)
+    outputs = _head(outputs, include_top, pooling, classes, classifier_activation)
+    inputs = image if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
+    model = keras.Model(inputs, outputs, name=name or f"{made_of.prefix}_{chosen.name}".lstrip("_"))
+    if weights is not None:
+        load_weights(model, weights)
+    return model
