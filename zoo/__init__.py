@@ -13,7 +13,7 @@ if __name__ != "larq_el.zoo":
         "write `from larq_el import zoo`."
     )
 
-from larq_el.zoo.factory import create_model, list_models
+from larq_el.zoo.factory import create_model, describe, list_models
 from larq_el.zoo.methods import METHODS, Method, Unit
 from larq_el.zoo.models import (
     BiRealResNet18,
@@ -53,6 +53,7 @@ __all__ = [
     "Unit",
     "create_model",
     "decode_predictions",
+    "describe",
     "list_models",
     "preprocess_input",
 ]

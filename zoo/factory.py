@@ -16,7 +16,7 @@ POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.Glob
 def _model_names() -> dict[str, tuple[str, str]]:
     """Every model's name, with its backbone and method."""
     return {
-        f"{method.prefix}_{backbone.name}".lstrip("_"): (backbone.name, method.name)
+        _name(backbone, method): (backbone.name, method.name)
         for method in METHODS.values()
         for backbone in BACKBONES.values()
         if backbone.roles <= method.units.keys()
@@ -33,6 +33,35 @@ def list_models(pattern: str = "*") -> list[str]:
     ['el_resnet18', 'el_resnet26', 'el_resnet34', 'el_resnet50']
     """
     return sorted(fnmatch.filter(_model_names(), pattern))
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What is published of a model.
+
+    # Arguments
+        name: of `list_models()`.
+
+    # Returns
+        name, backbone, method, summary, and top1, the paper's ImageNet top-1 in percent (None where it has none).
+
+    # Raises
+        ValueError: where there is no such model; the closest names are suggested.
+
+    >>> describe("el_resnet26")["top1"]
+    64.0
+    """
+    backbone, method = _look_up(name, None)
+    return {
+        "name": _name(backbone, method),
+        "backbone": backbone.name,
+        "method": method.name,
+        "summary": method.summary,
+        "top1": method.published.get(backbone.name),
+    }
+
+
+def _name(backbone: Backbone, method: Method) -> str:
+    return f"{method.prefix}_{backbone.name}".lstrip("_")
 
 
 def _look_up(name: str, method: str | None) -> tuple[Backbone, Method]:
@@ -141,7 +170,7 @@ def create_model(
     outputs = chosen.features(image, made_of, settings)
     outputs = _head(outputs, include_top, pooling, classes, classifier_activation)
     inputs = image if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
-    model = keras.Model(inputs, outputs, name=name or f"{made_of.prefix}_{chosen.name}".lstrip("_"))
+    model = keras.Model(inputs, outputs, name=name or _name(chosen, made_of))
     if weights is not None:
         load_weights(model, weights)
     return model

@@ -8,7 +8,7 @@ import numpy as np
 
 from larq_el._keras import keras, tf
 from larq_el.errors import UserError
-from larq_el.training.augmentation import augment, central
+from larq_el.training.augmentation import SMALL, augment, central
 from larq_el.zoo.preprocessing import preprocess_input
 
 SHUFFLE_BUFFER = 50_000
@@ -25,6 +25,7 @@ class ImageDataset:
         train_size, test_size: numbers of images.
         class_names: names of the classes, in the order of the labels.
         flip: whether a mirrored image keeps its class.
+        default_image_size: height and width that a model for these images usually has, in pixels.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ImageDataset:
     test_size: int
     class_names: tuple[str, ...]
     flip: bool = True
+    default_image_size: int = 224
 
     def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
         """The augmented, preprocessed batches of one epoch; equal arguments give equal batches.
@@ -105,7 +107,13 @@ def _digits() -> ImageDataset:
     split = len(labels) * 4 // 5
     parts = [tf.data.Dataset.from_tensor_slices((images[part], labels[part])) for part in (order[:split], order[split:])]
     return ImageDataset(
-        "digits", *parts, split, len(labels) - split, class_names=tuple(map(str, range(10))), flip=False
+        "digits",
+        *parts,
+        split,
+        len(labels) - split,
+        class_names=tuple(map(str, range(10))),
+        flip=False,
+        default_image_size=32,
     )
 
 
@@ -135,10 +143,17 @@ def _tfds(name: str, data_dir: str | None) -> ImageDataset:
     train, held_out = (part.map(lambda row: (row["image"], row["label"])) for part in parts)
     size = {split: info.num_examples for split, info in builder.info.splits.items()}
     # decoded images of small sets are kept in memory
-    if features["image"].shape[0] is not None and size["train"] * np.prod(features["image"].shape) < 1e9:
+    height = features["image"].shape[0]
+    if height is not None and size["train"] * np.prod(features["image"].shape) < 1e9:
         train, held_out = train.cache(), held_out.cache()
     return ImageDataset(
-        name, train, held_out, size["train"], size[test], class_names=tuple(features["label"].names)
+        name,
+        train,
+        held_out,
+        size["train"],
+        size[test],
+        class_names=tuple(features["label"].names),
+        default_image_size=32 if height is not None and height < SMALL else 224,
     )
 
 

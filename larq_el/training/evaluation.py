@@ -1,9 +1,73 @@
 """Accuracy of a model, Keras or flatbuffer, by the same images."""
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from larq_el.errors import UserError
+from larq_el.training.data import image_size_of, load_dataset
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Something that classifies images.
+
+    # Attributes
+        predict: from images (N, H, W, 3) to scores (N, classes).
+        image_size: (H, W) in pixels.
+        classes: number of classes.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    image_size: tuple[int, int]
+    classes: int
+
+
+def keras_predictor(model: Any) -> Predictor:
+    """Of a `tf.keras.Model`."""
+    return Predictor(model.predict_on_batch, image_size_of(model), model.output_shape[-1])
+
+
+def flatbuffer_predictor(path: str | os.PathLike[str], *, num_threads: int = 1) -> Predictor:
+    """Of a `.tflite` file, by LCE's interpreter with its fast kernel.
+
+    # Raises
+        ValueError: where the file is not a TFLite model that LCE can run.
+    """
+    from larq_el.convert.flatbuffer import Flatbuffer
+
+    content = Flatbuffer(path).content
+    import larq_compute_engine as lce
+
+    try:
+        interpreter = lce.testing.Interpreter(content, num_threads, use_indirect_bgemm=True, use_xnnpack=True)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"LCE's interpreter cannot run {os.fspath(path)!r}: {error}.") from error
+    size = image_size_of(tuple(interpreter.input_shapes[0]))
+    return Predictor(interpreter.predict, size, interpreter.output_shapes[0][-1])
+
+
+def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: int | None = None) -> tuple[float, int]:
+    """Top-1 accuracy on the test images of a data set.
+
+    # Arguments
+        predictor: see `keras_predictor` and `flatbuffer_predictor`.
+        dataset, data_dir: see `load_dataset`.
+        limit: number of images; None for all.
+
+    # Returns
+        Accuracy from 0 to 1, and the number of images.
+
+    # Raises
+        ValueError: where the data set has another number of classes.
+    """
+    data = load_dataset(dataset, data_dir)
+    if predictor.classes != len(data.class_names):
+        raise UserError(f"the model has {predictor.classes} classes and {dataset!r} has {len(data.class_names)}.")
+    return top1(predictor.predict, data.test_batches(image_size=predictor.image_size, limit=limit))
 
 
 def top1(predict: Callable[[np.ndarray], np.ndarray], batches: Any) -> tuple[float, int]:

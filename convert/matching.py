@@ -1,0 +1,100 @@
+"""Which Keras layer each convolution of a flatbuffer came from.
+
+Names do not tell: LCE cuts them at 50 characters, and fused operators carry the name of what was fused last. The signs of
+the kernel do: conversion leaves them as they are, but for a whole output channel that a folded BatchNorm turns over.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from larq_el._keras import keras, lq
+from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.reasons import IMPOSSIBLE, why_float
+from larq_el.convert.report import Convolution, Report, inspect, kernel_signs
+from larq_el.quantizers import is_binary_convolution
+
+
+def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
+    """The report of a flatbuffer, with its layers named after the Keras model that it was converted from.
+
+    # Arguments
+        model: the `tf.keras.Model`.
+        flatbuffer: its conversion.
+    """
+    report = inspect(flatbuffer)
+    layers = match(model, flatbuffer, report)
+    named = tuple(_name(conv, layers.get(conv.node), flatbuffer) for conv in report.convolutions)
+    return replace(report, convolutions=named)
+
+
+def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
+    if layer is None:
+        return conv
+    binary_in_keras = is_binary_convolution(layer)
+    operator = flatbuffer.operators[conv.node]
+    return replace(
+        conv,
+        layer=layer.name,
+        binary_in_keras=binary_in_keras,
+        reason="" if conv.binary else why_float(operator, flatbuffer, binary_in_keras=binary_in_keras),
+        avoidable=binary_in_keras
+        and not conv.binary
+        and isinstance(layer, lq.layers.QuantConv2D)
+        and conv.operator not in IMPOSSIBLE,
+    )
+
+
+def match(model: Any, flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
+    """The Keras layer of each convolution, by the convolution's position in the flatbuffer.
+
+    First by the kernel's signs; what is left, such as a kernel that int8 rounded to zeros, by its shape in the order of
+    execution.
+    """
+    layers = [(layer, signs) for layer in _weighted(model) if (signs := _signs(layer)) is not None]
+    signs_of = {conv.node: kernel_signs(flatbuffer.operators[conv.node]) for conv in report.convolutions}
+    found: dict[int, Any] = {}
+    for exact in (True, False):
+        for node, signs in signs_of.items():
+            if node in found or signs is None:
+                continue
+            for at, (layer, candidate) in enumerate(layers):
+                if candidate.shape == signs.shape and (not exact or np.array_equal(candidate, _upright(signs))):
+                    found[node] = layer
+                    del layers[at]
+                    break
+    return found
+
+
+def _weighted(model: Any) -> list[Any]:
+    """Convolutions and dense layers, also those of models inside the model."""
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            layers.extend(_weighted(layer))
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            layers.append(layer)
+    return layers
+
+
+def _signs(layer: Any) -> np.ndarray | None:
+    """As `kernel_signs`, of a Keras layer that has weights yet."""
+    if not layer.built:
+        return None
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        kernel = _values(layer.depthwise_kernel)
+        return _upright((kernel > 0).reshape(*kernel.shape[:2], 1, -1))
+    kernel = _values(layer.kernel)
+    return _upright((kernel > 0).reshape((1, 1, *kernel.shape) if kernel.ndim == 2 else kernel.shape))
+
+
+def _values(variable: Any) -> np.ndarray:
+    """A kernel as the layer multiplies with it: quantized where it has a quantizer."""
+    with lq.context.quantized_scope(True):
+        return np.asarray(keras.backend.get_value(variable + 0.0))
+
+
+def _upright(signs: np.ndarray) -> np.ndarray:
+    """Turns output channels over so that the first value of each is positive."""
+    return signs == signs[:1, :1, :1]

@@ -1,0 +1,162 @@
+"""What a flatbuffer is made of: which convolutions are binary, which stayed float, and why."""
+
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.convert.reasons import why_float
+
+BINARY = "LceBconv2d"
+FLOAT_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution or dense layer of a flatbuffer.
+
+    # Attributes
+        layer: the Keras layer's name, or the operator's output where no Keras model is given.
+        operator: "LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", ...
+        binary: whether it runs on bits.
+        reason: why it is float; "" for a binary one.
+        kernel: (height, width, input channels, output channels).
+        macs: multiply-accumulates for one image.
+        bytes: size of its weights.
+        binary_in_keras: whether it multiplies signs with signs in the Keras model; None where none is given.
+        avoidable: whether it is float although LCE can run such a layer on bits.
+        node: position of its operator in the flatbuffer.
+    """
+
+    layer: str
+    operator: str
+    binary: bool
+    reason: str
+    kernel: tuple[int, ...]
+    macs: int
+    bytes: int
+    binary_in_keras: bool | None = None
+    avoidable: bool = False
+    node: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a flatbuffer is made of.
+
+    # Attributes
+        convolutions: in the order of execution.
+        operators: how often each operator occurs.
+        bytes: size of the file.
+    """
+
+    convolutions: tuple[Convolution, ...]
+    operators: dict[str, int]
+    bytes: int
+
+    @property
+    def binary_macs(self) -> int:
+        """Multiply-accumulates that run on bits, for one image."""
+        return sum(conv.macs for conv in self.convolutions if conv.binary)
+
+    @property
+    def float_macs(self) -> int:
+        """All other multiply-accumulates, for one image."""
+        return sum(conv.macs for conv in self.convolutions if not conv.binary)
+
+    @property
+    def lost(self) -> list[Convolution]:
+        """Convolutions that are binary in Keras, could be here, and are not."""
+        return [conv for conv in self.convolutions if conv.avoidable]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "bytes": self.bytes,
+            "binary_macs": self.binary_macs,
+            "float_macs": self.float_macs,
+            "operators": self.operators,
+            "convolutions": [asdict(conv) for conv in self.convolutions],
+        }
+
+
+def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
+    """Reports what a TFLite flatbuffer is made of, without its Keras model.
+
+    # Arguments
+        flatbuffer: the bytes, or the path of the file.
+
+    # Returns
+        A `Report`; its layers are named after the flatbuffer's tensors.
+
+    # Raises
+        ValueError: where it is not a whole TFLite model.
+    """
+    flatbuffer = flatbuffer if isinstance(flatbuffer, Flatbuffer) else Flatbuffer(flatbuffer)
+    convolutions = tuple(
+        _convolution(operator, flatbuffer)
+        for operator in flatbuffer.operators
+        if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
+    )
+    operators = Counter(operator.name for operator in flatbuffer.operators)
+    return Report(convolutions, dict(operators.most_common()), len(flatbuffer.content))
+
+
+def _convolution(operator: Operator, flatbuffer: Flatbuffer) -> Convolution:
+    binary = operator.name == BINARY
+    kernel = _kernel_shape(operator)
+    output = operator.outputs[0]
+    # a transposed convolution applies its kernel once for each input pixel
+    pixels = operator.input(2).shape[1:3] if operator.name == "TRANSPOSE_CONV" else output.shape[1:-1]
+    return Convolution(
+        layer=output.name.split(";")[0],
+        operator=operator.name,
+        binary=binary,
+        reason="" if binary else why_float(operator, flatbuffer),
+        kernel=kernel,
+        macs=prod(kernel) * prod(pixels),
+        bytes=sum(tensor.nbytes for tensor in operator.inputs if tensor is not None),
+        node=operator.index,
+    )
+
+
+def _kernel_shape(operator: Operator) -> tuple[int, ...]:
+    """(height, width, input channels of a group, output channels); a dense layer is a 1x1."""
+    shape = operator.input(0 if operator.name == "TRANSPOSE_CONV" else 1).shape
+    if operator.name == "TRANSPOSE_CONV":
+        shape = operator.input(1).shape
+    if operator.name == "FULLY_CONNECTED":
+        return (1, 1, shape[1], shape[0])
+    if operator.name == "DEPTHWISE_CONV_2D":
+        return (shape[1], shape[2], 1, shape[3])
+    if operator.name == "CONV_3D":
+        return shape
+    if operator.name == BINARY:
+        channels = operator.options.get("channels_in", 32 * shape[3])
+        # of a grouped convolution the filter holds one group's words
+        return (shape[1], shape[2], min(channels, 32 * shape[3]), shape[0])
+    return (shape[1], shape[2], shape[3], shape[0])
+
+
+def kernel_signs(operator: Operator) -> np.ndarray | None:
+    """Whether each kernel value is positive, (height, width, input channels, output channels); None where unknown.
+
+    These survive conversion: BatchNorm's scale is folded into a float kernel, and a binary one is bits alone.
+    """
+    values = operator.input(1).data
+    if values is None or operator.name not in (BINARY, "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return None
+    height, width, channels, filters = _kernel_shape(operator)
+    if operator.name == BINARY:
+        bits = np.unpackbits(values.view(np.uint8), axis=-1, bitorder="little")
+        # bit 1 is -1
+        return (bits[..., :channels] == 0).transpose(1, 2, 3, 0)
+    if values.size != height * width * channels * filters:
+        return None
+    if operator.name == "DEPTHWISE_CONV_2D":
+        return values.reshape(height, width, 1, filters) > 0
+    return values.reshape(filters, height, width, channels).transpose(1, 2, 3, 0) > 0

@@ -1,0 +1,94 @@
+"""The command group: finds a command's file when it is called for, and turns errors into exit statuses."""
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from larq_el._version import __version__
+from larq_el.errors import UserError, closest
+
+COMMANDS = {
+    "zoo": "List the models, or show one.",
+    "train": "Train a model of the zoo.",
+    "evaluate": "Measure the accuracy of a model or a flatbuffer.",
+    "convert": "Convert a model to an LCE flatbuffer and report what became binary.",
+    "inspect": "Report what a flatbuffer is made of.",
+    "verify": "Compare a flatbuffer with its Keras model on real samples.",
+    "benchmark": "Measure the latency of flatbuffers on this machine.",
+    "demo": "Train, convert, verify and benchmark small models, in minutes.",
+}
+
+
+class Check(Exception):
+    """A check that failed: its message goes to stderr, the exit status is 1."""
+
+
+class _Group(click.Group):
+    """Commands stand in `larq_el.cli.<name>`, each with a click command named `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"larq_el.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):  # type: ignore[no-untyped-def]
+        if args and args[0] not in COMMANDS:
+            raise UserError(f"there is no command {args[0]!r}; {closest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="larq-el")
+def group() -> None:
+    """Binarized neural networks with Elastic-Link, from definition to device."""
+
+
+def _quiet() -> None:
+    """Keeps the start-up messages of TensorFlow off the terminal, unless the user set their level."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def run(command: click.Command, args: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, 1 for a failed check, 2 for a user's mistake."""
+    _quiet()
+    try:
+        command.main(args=None if args is None else list(args), standalone_mode=False)
+    except UserError as error:
+        return _fail(str(error), 2)
+    except click.UsageError as error:
+        return _fail(f"{error.format_message()} See --help.", 2)
+    except Check as error:
+        return _fail(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted.", 130)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"Error: {message}", file=sys.stderr)
+    return status
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Entry point of `larq-el`."""
+    sys.exit(run(group, args))
+
+
+def lce_convert(args: Sequence[str] | None = None) -> None:
+    """Entry point of `lce_convert`, the same as `larq-el convert`."""
+    from larq_el.cli.convert import command
+
+    sys.exit(run(command, args))

@@ -1,0 +1,36 @@
+"""Tables on the terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_report(report: Any, title: str) -> None:
+    """Prints a `larq_el.convert.Report`: a row a convolution, then the sums."""
+    table = Table("layer", "operator", "kernel", "MACs", "bytes", "why float", title=title)
+    for conv in report.convolutions:
+        style = None if conv.binary or not conv.avoidable else "red"
+        kernel = "x".join(map(str, conv.kernel))
+        table.add_row(
+            conv.layer, conv.operator, kernel, f"{conv.macs / 1e6:.2f}M", f"{conv.bytes:,}", conv.reason, style=style
+        )
+    console = Console()
+    console.print(table)
+    binary = sum(conv.binary for conv in report.convolutions)
+    console.print(
+        f"{binary} binary and {len(report.convolutions) - binary} float convolutions and dense layers; "
+        f"{report.binary_macs / 1e6:.1f}M binary and {report.float_macs / 1e6:.1f}M float MACs; "
+        f"{report.bytes / 1e6:.2f} MB."
+    )
+    console.print("operators: " + ", ".join(f"{count} {name}" for name, count in report.operators.items()))
+
+
+def print_rows(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Prints a table of strings; all columns but the first are numbers, aligned to the right."""
+    table = Table(title=title)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
