@@ -76,14 +76,20 @@ def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
 
 def _check(model: Any) -> None:
     if not isinstance(model, keras.Model):
-        raise UserError(f"convert takes a tf.keras.Model, got {type(model).__name__}; load_model reads one from a file.")
+        raise UserError(
+            f"convert takes a tf.keras.Model, got {type(model).__name__}; load_model reads one from a file."
+        )
     shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
     for shape in shapes:
         if None in shape[1:]:
-            raise UserError(f"{model.name!r} has an input of shape {shape}: build it with a fixed input_shape to convert it.")
+            raise UserError(
+                f"{model.name!r} has an input of shape {shape}: build it with a fixed input_shape to convert it."
+            )
     policies = {layer.dtype_policy.name for layer in model.layers} & {"mixed_float16", "mixed_bfloat16"}
     if policies:
-        raise UserError(f"{model.name!r} computes in {policies.pop()}: build it under the float32 policy to convert it.")
+        raise UserError(
+            f"{model.name!r} computes in {policies.pop()}: build it under the float32 policy to convert it."
+        )
 
 
 def _run_converter(model: Any) -> bytes:

@@ -14,7 +14,12 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
             **_COMMON,
             "algorithm_key": "float_casting",
             "op_config": {
-                "weight_tensor_config": {"num_bits": 16, "dtype": "FLOAT", "symmetric": True, "granularity": "TENSORWISE"},
+                "weight_tensor_config": {
+                    "num_bits": 16,
+                    "dtype": "FLOAT",
+                    "symmetric": True,
+                    "granularity": "TENSORWISE",
+                },
                 "compute_precision": "FLOAT",
                 "explicit_dequantize": True,
             },
@@ -25,7 +30,12 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
             **_COMMON,
             "algorithm_key": "min_max_uniform_quantize",
             "op_config": {
-                "weight_tensor_config": {"num_bits": 8, "dtype": "INT", "symmetric": True, "granularity": "CHANNELWISE"},
+                "weight_tensor_config": {
+                    "num_bits": 8,
+                    "dtype": "INT",
+                    "symmetric": True,
+                    "granularity": "CHANNELWISE",
+                },
                 "compute_precision": "INTEGER",
                 "explicit_dequantize": False,
             },

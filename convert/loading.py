@@ -42,9 +42,7 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{str(path)!r} is not {'an' if kind == 'HDF5' else 'a'} {kind} file, whatever its name says.")
 
 
-def load_model(
-    source: str | os.PathLike[str], *, weights: str | os.PathLike[str] | None = None, **options: Any
-) -> Any:
+def load_model(source: str | os.PathLike[str], *, weights: str | os.PathLike[str] | None = None, **options: Any) -> Any:
     """Reads a Keras model.
 
     # Arguments

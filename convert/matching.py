@@ -1,7 +1,7 @@
 """Which Keras layer each convolution of a flatbuffer came from.
 
-Names do not tell: LCE cuts them at 50 characters, and fused operators carry the name of what was fused last. The signs of
-the kernel do: conversion leaves them as they are, but for a whole output channel that a folded BatchNorm turns over.
+Names do not tell: LCE cuts them at 50 characters, and fused operators carry the name of what was fused last. The signs
+of the kernel do: conversion leaves them as they are, but for a whole output channel that a folded BatchNorm turns over.
 """
 
 from dataclasses import replace

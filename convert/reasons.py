@@ -12,6 +12,12 @@ IMPOSSIBLE = {
     "CONV_3D": "LCE has no binary 3-D convolution",
 }
 """What no version of LCE can run on bits."""
+MOVING = frozenset(
+    {"RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CONCATENATION", "SPLIT", "SLICE", "STRIDED_SLICE", "GATHER"}
+    | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "MAX_POOL_2D"}
+    | {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
+)
+"""Operators that move values about: signs are still signs behind them."""
 
 
 def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bool | None = None) -> str:
@@ -57,18 +63,11 @@ def _between_signs_and(operator: Operator, flatbuffer: Flatbuffer) -> tuple[list
         producer = flatbuffer.producers[tensor.index]
         if producer.name == "LceDequantize":
             return between[::-1], True
-        # only operators that move values leave signs what they are
-        if producer.name not in _MOVING:
+        if producer.name not in MOVING:
             break
         between.append(producer.name)
         tensor = next((source for source in producer.inputs if source is not None and source.data is None), None)
     return [], False
-
-
-_MOVING = (
-    "RESHAPE TRANSPOSE CONCATENATION SLICE STRIDED_SLICE SPLIT PAD PADV2 MIRROR_PAD SQUEEZE EXPAND_DIMS "
-    "MAX_POOL_2D SPACE_TO_BATCH_ND BATCH_TO_SPACE_ND SPACE_TO_DEPTH DEPTH_TO_SPACE GATHER TILE"
-).split()
 
 
 def _kernel_kind(operator: Operator) -> str:

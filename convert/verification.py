@@ -16,8 +16,8 @@ from larq_el.errors import UserError
 DIFFERS = 1e-3
 """Two values differ where they are apart by more than this share of the layer's largest magnitude."""
 PARTED = 0.05
-"""Two layers have parted where more than this share of their values differs: a few signs that float rounding turned over
-near zero touch fewer."""
+"""Two layers have parted where more than this share of their values differs: signs near zero that float rounding turned
+over touch fewer."""
 
 
 @dataclass(frozen=True)

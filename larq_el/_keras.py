@@ -21,6 +21,6 @@ if not keras.Model.__module__.startswith("tf_keras"):
         "used, or import larq_el.layers before anything uses tf.keras."
     )
 
-import larq as lq
+import larq as lq  # noqa: E402  (it uses tf.keras, which has to be Keras 2 by then)
 
 __all__ = ["keras", "lq", "tf"]

@@ -1,8 +1,8 @@
 """Parameters, operations and bytes of a model, by the convention of Bi-Real net.
 
 A binary multiply-accumulate counts as one BOP, every other one as one FLOP, of convolutions and dense layers alone;
-OPs = FLOPs + BOPs / 64. BatchNorm, activations, pooling and sums are not counted there; `elastic_link_operations` counts
-what Elastic-Link adds.
+OPs = FLOPs + BOPs / 64. BatchNorm, activations, pooling and sums are not counted there; `elastic_link_operations`
+counts what Elastic-Link adds.
 
 References: https://arxiv.org/abs/1808.00278, section 4; https://arxiv.org/abs/2112.10149, "Computational complexity".
 """
@@ -125,9 +125,7 @@ def _count(layer: Any) -> LayerComplexity:
     macs = _macs(layer, kernel)
     size = binary_parameters / 8 + 4 * (parameters - binary_parameters)
     kind = type(layer).__name__
-    return LayerComplexity(
-        layer.name, kind, parameters, binary_parameters, macs, is_binary_convolution(layer), size
-    )
+    return LayerComplexity(layer.name, kind, parameters, binary_parameters, macs, is_binary_convolution(layer), size)
 
 
 def _kernel(layer: Any) -> Any:
@@ -173,10 +171,10 @@ def elastic_link_operations(model: Any, rule: str = "folded") -> int:
             continue
         (_, height, width, channels), (*_, real_channels) = layer.input_shape
         if None in (height, width):
-            raise UserError(f"the operations of layer {layer.name!r} cannot be counted: give the model a fixed input_shape.")
+            raise UserError(
+                f"the operations of layer {layer.name!r} cannot be counted: give the model a fixed input_shape."
+            )
         narrow = min(channels, real_channels)
         scaled = {"sum": 0, "folded": narrow, "naive": channels}[rule]
         total += height * width * (channels + scaled)
     return total
-
-

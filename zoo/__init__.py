@@ -1,10 +1,10 @@
-"""Models by name: a backbone (widths, strides, roles of the convolutions) times a method (what a convolution is made of).
+"""Models by name: a backbone (widths, strides, roles of convolutions) times a method (what a convolution is made of).
 
-    from larq_el import zoo
+from larq_el import zoo
 
-    zoo.ELResNet26(input_shape=(224, 224, 3))         # Keras style
-    zoo.create_model("resnet26", method="el")         # the same, by name
-    zoo.list_models("*resnet26*")
+zoo.ELResNet26(input_shape=(224, 224, 3))         # Keras style
+zoo.create_model("resnet26", method="el")         # the same, by name
+zoo.list_models("*resnet26*")
 """
 
 if __name__ != "larq_el.zoo":

@@ -89,7 +89,7 @@ _ALL = (
         name="s",
         prefix="s",
         title="S",
-        summary="S-ResNet, the paper's baseline: plain STE, and a shortcut around each bottleneck's 3x3 (Table 1, row 1).",
+        summary="S-ResNet, the paper's baseline: plain STE, a shortcut around each bottleneck's 3x3 (Table 1, row 1).",
         units={"reduce": _BINARY, "spatial": Unit(link="plain"), "expand": _BINARY},
         published={"resnet26": 58.7},
     ),
@@ -97,7 +97,7 @@ _ALL = (
         name="el",
         prefix="el",
         title="EL",
-        summary="Elastic-Link (EL_6 of Table 2): links with a learned gamma on the 1x1s, K on the reduction, plain STE.",
+        summary="Elastic-Link (EL_6 of Table 2): links with a learned gamma on 1x1s, K on the reduction, plain STE.",
         units={
             "reduce": Unit(activation_scale=True, link="learned"),
             "spatial": Unit(link="plain"),

@@ -67,6 +67,5 @@ def decode_predictions(preds: Any, top: int = 5, class_names: Sequence[str] | No
         return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
     best = preds.argsort(axis=1)[:, ::-1][:, :top]
     return [
-        [(class_names[i], class_names[i], float(row[i])) for i in order]
-        for row, order in zip(preds, best, strict=True)
+        [(class_names[i], class_names[i], float(row[i])) for i in order] for row, order in zip(preds, best, strict=True)
     ]

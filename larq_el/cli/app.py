@@ -23,7 +23,7 @@ COMMANDS = {
 }
 
 
-class Check(Exception):
+class CheckError(Exception):
     """A check that failed: its message goes to stderr, the exit status is 1."""
 
 
@@ -70,7 +70,7 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except click.UsageError as error:
         return _fail(f"{error.format_message()} See --help.", 2)
-    except Check as error:
+    except CheckError as error:
         return _fail(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted.", 130)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
-from larq_el.cli.app import Check
+from larq_el.cli.app import CheckError
 from larq_el.cli.tables import print_report
 
 
@@ -62,5 +62,7 @@ def command(
         print_report(conversion.report, str(output))
     if lost and not allow_float:
         reasons = "; ".join(f"{conv.layer!r}: {conv.reason}" for conv in lost)
-        raise Check(f"{len(lost)} binary convolution(s) would run in float, {reasons}. --allow-float accepts that.")
+        raise CheckError(
+            f"{len(lost)} binary convolution(s) would run in float, {reasons}. --allow-float accepts that."
+        )
     conversion.save(output, overwrite=overwrite)

@@ -29,7 +29,9 @@ def dataset(default: str | None = "digits") -> Callable[[Function], Function]:
 
 def model_shape(function: Function) -> Function:
     """--input-size, --classes and --width, for a model that is built by its name."""
-    function = click.option("--width", type=float, help="Multiplier of a zoo model's channels.  [default: 1.0]")(function)
+    function = click.option("--width", type=float, help="Multiplier of a zoo model's channels.  [default: 1.0]")(
+        function
+    )
     function = click.option("--classes", type=int, help="Classes of a zoo model.")(function)
     return click.option("--input-size", type=int, help="Height and width of a zoo model's image, in pixels.")(function)
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
-from larq_el.cli.app import Check
+from larq_el.cli.app import CheckError
 from larq_el.cli.tables import print_rows
 
 
@@ -51,8 +51,10 @@ def command(
     else:
         rows = [[diff.layer, f"{diff.max_abs_diff:.2e}", f"{diff.differing:.3%}"] for diff in result.layers]
         print_rows(f"{model} against {flatbuffer}", ["layer", "max |difference|", "differing values"], rows)
-        logits = "" if result.logits_max_abs_diff is None else (
-            f", logits {result.logits_max_abs_diff:.2e} at most and {result.logits_mean_abs_diff:.2e} on average"
+        logits = (
+            ""
+            if result.logits_max_abs_diff is None
+            else (f", logits {result.logits_max_abs_diff:.2e} at most and {result.logits_mean_abs_diff:.2e} on average")
         )
         click.echo(
             f"top-1 agreement {result.top1_agreement:.2%} of {result.samples} samples; outputs differ by "
@@ -61,4 +63,4 @@ def command(
         click.echo(f"They part at {result.parted_at}." if result.parted_at else "No layer parts.")
     if not result.passed:
         at = f"; they part at {result.parted_at!r}" if result.parted_at else ""
-        raise Check(f"top-1 agreement is {result.top1_agreement:.2%}, below {min_agreement:.2%}{at}.")
+        raise CheckError(f"top-1 agreement is {result.top1_agreement:.2%}, below {min_agreement:.2%}{at}.")

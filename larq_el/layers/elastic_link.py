@@ -61,7 +61,8 @@ class ElasticLink(keras.layers.Layer):
         gamma: the scalar weight, None without `use_gamma` or before the layer is built.
 
     # Input shape
-        A list of two: `conv_output` (N, H', W', Co) and `real_input` (N, H, W, Ci), channels last; H' = ceil(H / strides).
+        A list of two: `conv_output` (N, H', W', Co) and `real_input` (N, H, W, Ci), channels last;
+        H' = ceil(H / strides).
 
     # Output shape
         That of `conv_output`.

@@ -105,10 +105,13 @@ def _digits() -> ImageDataset:
     labels = digits.target.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))
     split = len(labels) * 4 // 5
-    parts = [tf.data.Dataset.from_tensor_slices((images[part], labels[part])) for part in (order[:split], order[split:])]
+    train, test = (
+        tf.data.Dataset.from_tensor_slices((images[part], labels[part])) for part in (order[:split], order[split:])
+    )
     return ImageDataset(
         "digits",
-        *parts,
+        train,
+        test,
         split,
         len(labels) - split,
         class_names=tuple(map(str, range(10))),

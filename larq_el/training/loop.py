@@ -48,7 +48,9 @@ class _Run:
                 raise UserError(f"there is no training to resume in {str(folder)!r}; leave out --resume to start one.")
             self._check(json.loads(path.read_text()), settings)
         elif folder.exists() and any(folder.iterdir()):
-            raise UserError(f"{str(folder)!r} exists and is not empty; resume the training there, or name another folder.")
+            raise UserError(
+                f"{str(folder)!r} exists and is not empty; resume the training there, or name another folder."
+            )
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
