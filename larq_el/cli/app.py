@@ -1,14 +1,13 @@
 """The command group: finds a command's file when it is called for, and turns errors into exit statuses."""
 
 import importlib
-import logging
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from larq_el._version import __version__
+from larq_el.cli.quiet import native_messages_hidden
 from larq_el.errors import UserError, closest
 
 COMMANDS = {
@@ -54,18 +53,11 @@ def group() -> None:
     """Binarized neural networks with Elastic-Link, from definition to device."""
 
 
-def _quiet() -> None:
-    """Keeps the start-up messages of TensorFlow off the terminal, unless the user set their level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-
-
 def run(command: click.Command, args: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 1 for a failed check, 2 for a user's mistake."""
-    _quiet()
     try:
-        command.main(args=None if args is None else list(args), standalone_mode=False)
+        with native_messages_hidden():
+            command.main(args=None if args is None else list(args), standalone_mode=False)
     except UserError as error:
         return _fail(str(error), 2)
     except click.UsageError as error:

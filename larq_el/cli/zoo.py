@@ -22,8 +22,10 @@ def list_command(pattern: str, as_json: bool) -> None:
     if as_json:
         options.print_json(rows)
         return
-    table = [[row["name"], row["summary"], "" if row["top1"] is None else f"{row['top1']:.1f}"] for row in rows]
-    print_rows("Models", ["name", "method", "published top-1 (%)"], table)
+    table = [[row["name"], "" if row["top1"] is None else f"{row['top1']:.1f}", row["method"]] for row in rows]
+    print_rows("Models", ["name", "ImageNet top-1 (%), published", "method"], table)
+    for method, summary in sorted({(row["method"], row["summary"]) for row in rows}):
+        click.echo(f"{method}: {summary}")
 
 
 @command.command("show")

@@ -141,8 +141,8 @@ class ElasticLink(keras.layers.Layer):
         shapes = [tf.TensorShape(shape) for shape in input_shape] if isinstance(input_shape, list | tuple) else []
         if len(shapes) != 2 or any(shape.rank != 4 or shape[-1] is None for shape in shapes):
             raise ValueError(
-                "ElasticLink takes a list of two 4-D tensors with known channels, [conv_output, real_input], got shapes "
-                f"{input_shape}."
+                "ElasticLink takes a list of two 4-D tensors with known channels, [conv_output, real_input], got "
+                f"shapes {input_shape}."
             )
         conv_shape, real_shape = shapes
         for axis, name in ((1, "height"), (2, "width")):

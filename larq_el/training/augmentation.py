@@ -44,7 +44,7 @@ def augment(image: Any, size: tuple[int, int], seed: Any, *, flip: bool) -> Any:
 
 
 def central(image: Any, size: tuple[int, int]) -> Any:
-    """The centre `size` of an image (H, W, 3) that is resized as for `augment`; small ones are resized to `size` itself."""
+    """The centre of an image (H, W, 3) that is resized as for `augment`; a small one is resized to `size` itself."""
     if min(size) < SMALL:
         return _resize_exactly(image, size)
     return tf.image.resize_with_crop_or_pad(_resize_shorter_edge(image, size), *size)
