@@ -84,7 +84,7 @@ class Flatbuffer:
         if self.content[4:8] != IDENTIFIER:
             raise UserError(f"{name} is not a TFLite model: its bytes 4 to 8 are not {IDENTIFIER.decode()!r}.")
         try:
-            self._model = schema.ModelT.InitFromPackedBuf(self.content, 0)
+            self._model = _unpack(self.content)
             self.operators = self._operators()
         except (struct.error, IndexError, TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
             raise UserError(f"{name} is a damaged TFLite model: {error}.") from error
@@ -110,7 +110,7 @@ class Flatbuffer:
         # Arguments
             tensors: indices of tensors.
         """
-        model = schema.ModelT.InitFromPackedBuf(self.content, 0)
+        model = _unpack(self.content)
         model.subgraphs[0].outputs = tensors
         model.signatureDefs = []
         builder = flatbuffers.Builder(len(self.content))
@@ -154,6 +154,18 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise UserError(f"there is no file {str(path)!r}.")
     return path.read_bytes()
+
+
+def _unpack(content: bytes) -> Any:
+    """The model as objects, with all constants inside: some tools write them behind the flatbuffer, by their offset."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            if buffer.offset + buffer.size > len(content):
+                raise ValueError(f"a constant ends at byte {buffer.offset + buffer.size} of {len(content)}")
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def _custom_options(node: Any) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _weighted(model: Any) -> list[Any]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             layers.extend(_weighted(layer))
-        elif isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
             layers.append(layer)
     return layers
 

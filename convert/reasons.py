@@ -50,6 +50,9 @@ def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bo
             f"a {' and a '.join(between)} stands between its sign and the convolution; "
             "put the quantizer behind it, directly before the convolution (input_quantizer=...)"
         )
+    groups = _groups(operator)
+    if groups > 1 and operator.input(1).shape[3] % 32:
+        return f"it has {groups} groups of {operator.input(1).shape[3]} channels; LCE takes multiples of 32 channels"
     if kernel != "binary":
         return "its kernel's values do not have one magnitude for each output channel (zeros, or more than two values)"
     return "the converter kept it in float"
@@ -68,6 +71,11 @@ def _between_signs_and(operator: Operator, flatbuffer: Flatbuffer) -> tuple[list
         between.append(producer.name)
         tensor = next((source for source in producer.inputs if source is not None and source.data is None), None)
     return [], False
+
+
+def _groups(operator: Operator) -> int:
+    channels = operator.input(0).shape[-1]
+    return channels // operator.input(1).shape[3] if operator.name == "CONV_2D" else 1
 
 
 def _kernel_kind(operator: Operator) -> str:

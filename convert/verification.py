@@ -135,12 +135,22 @@ def _pairs(model: Any, content: Flatbuffer) -> list[tuple[Any, int, list[Any]]]:
 def _fused(layer: Any) -> list[Any]:
     """The output of a layer, and of the BatchNorms and activations behind it, as long as there is one way on."""
     tensors = [layer.output]
+    if getattr(layer, "activation", keras.activations.linear) is not keras.activations.linear:
+        # an operator of its own: the convolution's tensor is what it is made of
+        tensors.append(_without_activation(layer))
     while len(layer.outbound_nodes) == 1:
         layer = layer.outbound_nodes[0].outbound_layer
         if not isinstance(layer, keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU):
             break
         tensors.append(layer.output)
     return tensors
+
+
+def _without_activation(layer: Any) -> Any:
+    twin = type(layer).from_config({**layer.get_config(), "activation": None, "name": f"{layer.name}_linear"})
+    output = twin(layer.input)
+    twin.set_weights(layer.get_weights())
+    return output
 
 
 def _interpreter(content: bytes, model: Any) -> Callable[[np.ndarray], list[np.ndarray]]:

@@ -120,32 +120,35 @@ def _leaves(model: Any) -> list[Any]:
 
 def _count(layer: Any) -> LayerComplexity:
     parameters = layer.count_params()
-    kernel = _kernel(layer)
-    binary_parameters = prod(kernel.shape) if kernel is not None and has_binary_kernel(layer) else 0
-    macs = _macs(layer, kernel)
-    size = binary_parameters / 8 + 4 * (parameters - binary_parameters)
-    kind = type(layer).__name__
-    return LayerComplexity(layer.name, kind, parameters, binary_parameters, macs, is_binary_convolution(layer), size)
+    kernels = [kernel for name in _KERNELS if (kernel := getattr(layer, name, None)) is not None]
+    binary_parameters = sum(prod(kernel.shape) for kernel in kernels) if has_binary_kernel(layer) else 0
+    return LayerComplexity(
+        name=layer.name,
+        kind=type(layer).__name__,
+        parameters=parameters,
+        binary_parameters=binary_parameters,
+        macs=_macs(layer, kernels),
+        binary=is_binary_convolution(layer),
+        bytes=binary_parameters / 8 + 4 * (parameters - binary_parameters),
+    )
 
 
-def _kernel(layer: Any) -> Any:
-    """The weight that is multiplied with the input, or None."""
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return layer.depthwise_kernel
-    return layer.kernel if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense) else None
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+"""Attributes of Keras layers that hold what is multiplied with the input."""
 
 
-def _macs(layer: Any, kernel: Any) -> int:
-    """Multiply-accumulates for one image: the kernel's size for each output pixel."""
-    if kernel is None:
+def _macs(layer: Any, kernels: list[Any]) -> int:
+    """Multiply-accumulates for one image: the kernel's size for each output pixel (input pixel where transposed)."""
+    if not kernels:
         return 0
-    sizes = [] if isinstance(layer, keras.layers.Dense) else layer.output_shape[1:3]
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    sizes = (layer.input_shape if transposed else layer.output_shape)[1:-1]
     if None in sizes:
         raise UserError(
             f"the operations of layer {layer.name!r} cannot be counted, its output has shape {layer.output_shape}: "
             "build the model with a fixed input_shape."
         )
-    return prod(sizes) * prod(kernel.shape)
+    return prod(sizes) * sum(prod(kernel.shape) for kernel in kernels)
 
 
 def elastic_link_operations(model: Any, rule: str = "folded") -> int:

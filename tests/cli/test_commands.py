@@ -1,0 +1,185 @@
+"""The commands as a user calls them: exit status, what they print, which files they leave."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from larq_el import zoo
+from larq_el._keras import keras, lq
+from larq_el.cli.app import COMMANDS, group, run
+
+SMALL = ["--input-size", "32", "--classes", "10", "--width", "0.125"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A Keras file and its flatbuffer, made by the commands."""
+    folder = tmp_path_factory.mktemp("trained")
+    model = zoo.ELResNet26(input_shape=(32, 32, 3), classes=10, width=0.125)
+    model.save(folder / "model.keras")
+    assert run(group, ["convert", str(folder / "model.keras"), "-o", str(folder / "model.tflite")]) == 0
+    return folder
+
+
+def fails(capsys, status, *args):
+    """Runs a command that has to fail and returns its one sentence."""
+    assert run(group, list(map(str, args))) == status
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("Error: ")
+    assert "\n" not in error
+    assert "Traceback" not in error
+    return error
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name, capsys):
+    assert run(group, [name, "--help"]) == 0
+    assert "Usage:" in capsys.readouterr().out
+
+
+def test_help_loads_no_tensorflow():
+    code = "import sys; from larq_el.cli.app import group, run; run(group, ['convert', '--help']); assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_convert_by_name_with_report(tmp_path, capsys):
+    output, report = tmp_path / "m.tflite", tmp_path / "r.json"
+    args = ["convert", "el_resnet26", *SMALL, "-o", output, "--report", report, "--json"]
+    assert run(group, list(map(str, args))) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["output"] == str(output)
+    assert json.loads(report.read_text())["operators"]["LceBconv2d"] == 24
+    assert output.stat().st_size == printed["bytes"]
+
+
+def test_a_lost_convolution_is_refused_by_name_and_no_file_kept(tmp_path, capsys):
+    image = keras.Input((8, 8, 32))
+    x = keras.layers.Reshape((16, 4, 32))(lq.quantizers.SteSign()(image))
+    x = lq.layers.QuantConv2D(
+        32, 1, kernel_quantizer="ste_sign", kernel_constraint="weight_clip", name="behind_the_reshape"
+    )(x)
+    keras.Model(image, x).save(tmp_path / "broken.keras")
+    output = tmp_path / "broken.tflite"
+    error = fails(capsys, 1, "convert", tmp_path / "broken.keras", "-o", output)
+    assert "'behind_the_reshape': a RESHAPE stands between its sign and the convolution" in error
+    assert "--allow-float" in error
+    assert not output.exists()
+    assert run(group, ["convert", str(tmp_path / "broken.keras"), "-o", str(output), "--allow-float"]) == 0
+    assert output.exists()
+
+
+def test_convert_refuses_what_it_cannot_read(tmp_path, capsys):
+    text = tmp_path / "text.h5"
+    text.write_text("not a model")
+    whole = tmp_path / "m.tflite"
+    cases = {
+        (tmp_path / "none.h5",): "there is no file",
+        (text,): "is not an HDF5 file",
+        ("el_resnet62",): "there is no model 'el_resnet62'; did you mean 'el_resnet26'",
+        (tmp_path,): "is not a SavedModel: it holds no saved_model.pb",
+        ("el_resnet26", "--input-size", "0"): "input_shape must be",
+        ("el_resnet26", "--float-ops", "int4"): "float_ops must be one of",
+        ("el_resnet26", "--weights", "none.h5"): "there is no file 'none.h5'",
+    }
+    for args, message in cases.items():
+        assert message in fails(capsys, 2, "convert", *args, "-o", whole)
+        assert not whole.exists()
+
+
+def test_convert_never_replaces_a_file_unless_told(trained, tmp_path, capsys):
+    output = tmp_path / "m.tflite"
+    output.write_bytes(b"precious")
+    model = str(trained / "model.keras")
+    assert "exists; give --overwrite" in fails(capsys, 2, "convert", model, "-o", output)
+    assert output.read_bytes() == b"precious"
+    assert "there is no folder" in fails(capsys, 2, "convert", model, "-o", tmp_path / "none" / "m.tflite")
+    assert run(group, ["convert", model, "-o", str(output), "--overwrite"]) == 0
+    assert output.read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+def test_inspect_prints_a_table_and_json(trained, capsys):
+    file = str(trained / "model.tflite")
+    assert run(group, ["inspect", file]) == 0
+    assert "24 binary and 6 float" in capsys.readouterr().out
+    assert run(group, ["inspect", file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["operators"]["LceBconv2d"] == 24
+    assert "is not a TFLite model" in fails(capsys, 2, "inspect", trained / "model.keras")
+
+
+def test_verify_passes_and_fails_with_its_status(trained, tmp_path, capsys):
+    file = str(trained / "model.tflite")
+    assert run(group, ["verify", str(trained / "model.keras"), file, "--samples", "8", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == 8
+    other = zoo.ELResNet26(input_shape=(32, 32, 3), classes=10, width=0.125)
+    other.save(tmp_path / "other.keras")
+    error = fails(capsys, 1, "verify", tmp_path / "other.keras", file, "--samples", "32")
+    assert "they part at 'stem_conv'" in error
+    assert "there is no file" in fails(capsys, 2, "verify", trained / "model.keras", "none.tflite")
+
+
+def test_evaluate_takes_keras_and_flatbuffer(trained, capsys):
+    accuracies = []
+    for name in ("model.keras", "model.tflite"):
+        assert run(group, ["evaluate", str(trained / name), "--limit", "50", "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["images"] == 50
+        accuracies.append(result["top1"])
+    assert accuracies[0] == pytest.approx(accuracies[1], abs=0.02)
+    assert "--limit must be at least 1" in fails(capsys, 2, "evaluate", trained / "model.keras", "--limit", "0")
+
+
+def test_zoo_lists_and_shows(capsys):
+    assert run(group, ["zoo", "list", "el_*", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["el_resnet26"]["top1"] == 64.0
+    assert run(group, ["zoo", "show", "el_resnet26", *SMALL, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["gammas"]) == 16
+    assert run(group, ["zoo", "show", "el_resnet26", *SMALL]) == 0
+    assert "16 gammas" in capsys.readouterr().out
+    assert "did you mean 'el_resnet26'" in fails(capsys, 2, "zoo", "show", "el_resnet62")
+
+
+def test_train_refuses_bad_settings(tmp_path, capsys):
+    output = tmp_path / "run"
+    cases = {
+        ("el_resnet62",): "did you mean 'el_resnet26'",
+        ("el_resnet26", "--recipe", "elastic"): "there is no recipe 'elastic'; did you mean 'elastic_link'",
+        ("el_resnet26", "--epochs", "0"): "epochs must be above 0",
+        ("el_resnet26", "--resume"): "there is no training to resume",
+        ("el_resnet26", "--epochs", "many"): "Invalid value for '--epochs'",
+    }
+    for args, message in cases.items():
+        assert message in fails(capsys, 2, "train", *args, "--output", output)
+        assert not output.exists()
+
+
+def test_train_then_resume_a_finished_training(tmp_path, capsys):
+    args = ["train", "el_resnet26", "--width", "0.125", "--epochs", "1", "--output", str(tmp_path / "run"), "--json"]
+    assert run(group, args) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["metrics"][0]["epoch"] == 1
+    assert run(group, [*args, "--resume"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert "resume the training there" in fails(capsys, 2, *args)
+
+
+def test_an_unknown_command_suggests_the_closest(capsys):
+    assert "there is no command 'convret'; did you mean 'convert'" in fails(capsys, 2, "convret")
+
+
+def test_the_scripts_print_one_sentence_and_no_native_chatter():
+    """The installed entry points, in a process of their own: TensorFlow's greetings stay off standard error."""
+    code = "from larq_el.cli import lce_convert; lce_convert(['el_resnet62', '-o', 'x.tflite'])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=_without("TF_CPP_MIN_LOG_LEVEL")
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: there is no model 'el_resnet62'")
+    assert result.stderr.count("\n") == 1
+
+
+def _without(name):
+    return {key: value for key, value in os.environ.items() if key != name}

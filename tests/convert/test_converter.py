@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from larq_el import zoo
+from larq_el._keras import keras, lq, tf
+from larq_el.convert import convert, inspect
+from larq_el.errors import UserError
+
+BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "use_bias": False}
+
+
+def by_layer(report):
+    return {conv.layer: conv for conv in report.convolutions}
+
+
+def test_every_convolution_is_reported_under_its_keras_name(linked_model):
+    report = convert(linked_model).report
+    assert [conv.layer for conv in report.convolutions] == ["stem", "first", "second", "classifier"]
+    assert [conv.binary for conv in report.convolutions] == [False, True, True, False]
+    assert report.lost == []
+
+
+def test_macs_and_bytes_by_hand(linked_model):
+    convs = by_layer(convert(linked_model).report)
+    assert convs["stem"].macs == 8 * 8 * 3 * 3 * 3 * 32
+    assert convs["first"].macs == 8 * 8 * 32 * 64
+    assert convs["second"].macs == 8 * 8 * 3 * 3 * 64 * 32
+    assert convs["classifier"].macs == 32 * 10
+    # one word of 32 bits for each output channel, then float multiplier and bias
+    assert convs["first"].bytes == 64 * 4 + 2 * 64 * 4
+    assert convs["stem"].bytes == 4 * (3 * 3 * 3 * 32 + 32)
+    assert convs["stem"].reason == "full precision"
+
+
+def test_a_reshape_behind_the_sign_is_lost_and_named(broken_model):
+    (conv,) = convert(broken_model).report.convolutions
+    assert (conv.layer, conv.binary, conv.binary_in_keras, conv.avoidable) == ("behind_the_reshape", False, True, True)
+    assert "RESHAPE stands between its sign and the convolution" in conv.reason
+
+
+def test_a_reshape_before_the_sign_loses_nothing():
+    image = keras.Input((8, 8, 32))
+    x = keras.layers.Reshape((16, 4, 32))(image)
+    x = lq.layers.QuantConv2D(32, 1, input_quantizer="ste_sign", **BINARY)(x)
+    (conv,) = convert(keras.Model(image, x)).report.convolutions
+    assert conv.binary
+
+
+def test_depthwise_is_reported_and_not_refused(depthwise_model):
+    report = convert(depthwise_model).report
+    (conv,) = report.convolutions
+    assert conv.binary_in_keras
+    assert not conv.binary
+    assert "no binary depthwise" in conv.reason
+    assert report.lost == []
+
+
+def test_a_ternary_kernel_is_not_binary_in_keras():
+    image = keras.Input((8, 8, 32))
+    x = lq.layers.QuantConv2D(32, 1, input_quantizer="ste_sign", kernel_quantizer="ste_tern")(image)
+    (conv,) = convert(keras.Model(image, x)).report.convolutions
+    assert (conv.binary, conv.binary_in_keras, conv.reason) == (False, False, "only its input is binary")
+
+
+def test_a_binary_kernel_alone_is_explained():
+    image = keras.Input((8, 8, 32))
+    x = lq.layers.QuantConv2D(32, 3, name="weights_only", **BINARY)(image)
+    (conv,) = convert(keras.Model(image, x)).report.convolutions
+    assert (conv.binary, conv.binary_in_keras, conv.avoidable) == (False, False, False)
+    assert "only its kernel is binary" in conv.reason
+
+
+def test_layers_of_a_nested_model_are_named(linked_model):
+    image = keras.Input((8, 8, 3))
+    outer = keras.Model(image, linked_model(image))
+    assert [conv.layer for conv in convert(outer).report.convolutions] == ["stem", "first", "second", "classifier"]
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_binary_convolution_of_the_zoo_stays_binary(name):
+    model = zoo.create_model(name, input_shape=(32, 32, 3), classes=10, width=0.125)
+    report = convert(model).report
+    binary = [layer.name for layer in model.layers if isinstance(layer, lq.layers.QuantConv2D)]
+    assert [conv.layer for conv in report.convolutions if conv.binary] == binary
+    assert report.lost == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "binary"), [("el_resnet26", 24), ("el_resnet50", 48)])
+def test_full_size_networks_keep_every_binary_convolution(name, binary):
+    report = convert(zoo.create_model(name)).report
+    assert report.operators["LceBconv2d"] == binary
+    assert sum(conv.binary for conv in report.convolutions) == binary
+
+
+@pytest.mark.parametrize(("float_ops", "smaller"), [("float16", 0.6), ("int8", 0.4)])
+def test_the_float_rest_shrinks_and_layers_keep_their_names(float_ops, smaller):
+    model = zoo.ELResNet26(input_shape=(32, 32, 3), classes=10, width=0.25)
+    full, small = convert(model), convert(model, float_ops=float_ops)
+    weights = [sum(conv.bytes for conv in c.report.convolutions if not conv.binary) for c in (full, small)]
+    assert weights[1] < smaller * weights[0]
+    assert [c.layer for c in small.report.convolutions] == [c.layer for c in full.report.convolutions]
+
+
+def test_save_refuses_to_overwrite_unless_told(linked_model, tmp_path):
+    conversion = convert(linked_model)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"precious")
+    with pytest.raises(UserError, match="exists; give --overwrite"):
+        conversion.save(path)
+    assert path.read_bytes() == b"precious"
+    conversion.save(path, overwrite=True)
+    assert inspect(path).bytes == len(conversion.flatbuffer)
+
+
+def test_float_ops_has_to_be_known(linked_model):
+    with pytest.raises(UserError, match="float_ops must be one of float32, float16, int8; did you mean 'int8'"):
+        convert(linked_model, float_ops="int9")
+
+
+def test_only_keras_models_convert():
+    with pytest.raises(UserError, match=r"takes a tf.keras.Model, got ndarray; load_model"):
+        convert(np.zeros(3))
+
+
+def test_sizes_have_to_be_fixed():
+    image = keras.Input((None, None, 3))
+    with pytest.raises(UserError, match="fixed input_shape"):
+        convert(keras.Model(image, keras.layers.Conv2D(8, 1)(image)))
+
+
+def test_mixed_precision_is_refused():
+    image = keras.Input((8, 8, 3))
+    conv = keras.layers.Conv2D(8, 1, dtype="mixed_float16")
+    with pytest.raises(UserError, match="computes in mixed_float16: build it under the float32 policy"):
+        convert(keras.Model(image, conv(image)))
+
+
+@pytest.mark.parametrize(("channels", "binary"), [(32, False), (128, True)])
+def test_groups_have_to_be_multiples_of_32_channels(channels, binary):
+    image = keras.Input((8, 8, channels))
+    x = lq.layers.QuantConv2D(32, 1, groups=4, input_quantizer="ste_sign", **BINARY)(image)
+    (conv,) = convert(keras.Model(image, x)).report.convolutions
+    assert conv.binary == binary
+    assert conv.macs == 8 * 8 * channels * 32 // 4
+    assert conv.reason == ("" if binary else "it has 4 groups of 8 channels; LCE takes multiples of 32 channels")
+
+
+def test_what_the_converter_refuses_is_a_sentence_with_its_reason():
+    image = keras.Input((8, 8))
+    model = keras.Model(image, keras.layers.Lambda(tf.linalg.det)(image), name="determinant")
+    with pytest.raises(UserError, match="the Larq Compute Engine cannot convert 'determinant': .*MatrixDeterminant"):
+        convert(model)

@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from larq_el.convert import convert, inspect
+from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.errors import UserError
+
+
+def test_inspect_knows_what_a_file_is_made_of_without_keras(linked_model, tmp_path):
+    path = convert(linked_model).save(tmp_path / "model.tflite")
+    report = inspect(path)
+    assert [conv.binary for conv in report.convolutions] == [False, True, True, False]
+    assert report.binary_macs == 8 * 8 * (32 * 64 + 3 * 3 * 64 * 32)
+    assert report.float_macs == 8 * 8 * 27 * 32 + 320
+    assert report.to_dict()["operators"]["LceBconv2d"] == 2
+    assert report.bytes == path.stat().st_size
+
+
+def test_inspect_explains_a_lost_convolution_without_keras(broken_model):
+    (conv,) = inspect(convert(broken_model).flatbuffer).convolutions
+    assert conv.binary_in_keras is None
+    assert "RESHAPE stands between" in conv.reason
+
+
+def test_inspect_loads_no_tensorflow(linked_model, tmp_path):
+    path = convert(linked_model).save(tmp_path / "model.tflite")
+    code = f"import sys; from larq_el.convert import inspect; inspect({str(path)!r}); assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_other_outputs_show_the_tensors_inside(linked_model):
+    import larq_compute_engine as lce
+
+    content = Flatbuffer(convert(linked_model).flatbuffer)
+    quantize = next(operator for operator in content.operators if operator.name == "LceQuantize")
+    stem = quantize.input(0)
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
+    values = lce.testing.Interpreter(content.with_outputs([stem.index])).predict(x)
+    kernel, bias = linked_model.get_layer("stem").get_weights()
+    # the pixel at the centre of the window that starts in row 2, column 3
+    window = np.einsum("hwc,hwco->o", x[0, 2:5, 3:6], kernel) + bias
+    np.testing.assert_allclose(values[0, 3, 4], window, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a TFLite model"),
+        (b"this is a text file, not a model", "is not a TFLite model"),
+        (b"\x00\x00\x00\x00TFL3", "is a damaged TFLite model"),
+        (b"\xff\xff\xff\x7fTFL3" + 64 * b"\xff", "is a damaged TFLite model"),
+    ],
+)
+def test_what_is_not_a_model_is_said_in_a_sentence(content, message, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        inspect(path)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(UserError, match="there is no file 'nowhere.tflite'"):
+        inspect("nowhere.tflite")
+
+
+def test_a_truncated_file_is_damaged(linked_model):
+    content = convert(linked_model).flatbuffer
+    with pytest.raises(UserError, match="damaged TFLite model"):
+        inspect(content[: len(content) // 3])

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from larq_el._keras import keras
+from larq_el.convert import convert, verify
+from larq_el.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return np.random.default_rng(0).normal(0, 1, (40, 8, 8, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def flatbuffer(linked_model):
+    return convert(linked_model).flatbuffer
+
+
+def test_a_conversion_agrees_in_every_layer(linked_model, flatbuffer, samples):
+    result = verify(linked_model, flatbuffer, samples)
+    assert result.passed
+    assert result.samples == 40
+    assert result.top1_agreement == 1.0
+    assert result.parted_at is None
+    assert result.max_abs_diff < 1e-4
+    assert result.logits_max_abs_diff < 1e-3
+    assert [layer.layer for layer in result.layers] == ["stem", "first", "second", "classifier"]
+
+
+def test_the_layer_where_they_part_is_named(linked_model, flatbuffer, samples):
+    changed = keras.models.clone_model(linked_model)
+    changed.set_weights(linked_model.get_weights())
+    kernel = changed.get_layer("second").kernel
+    kernel.assign(-1.0 * kernel)
+    result = verify(changed, flatbuffer, samples)
+    assert result.parted_at == "second"
+    assert result.top1_agreement < 0.9
+    assert not result.passed
+    assert result.to_dict()["parted_at"] == "second"
+
+
+def test_the_share_that_passes_is_the_users(linked_model, flatbuffer, samples):
+    changed = keras.models.clone_model(linked_model)
+    changed.set_weights(linked_model.get_weights())
+    changed.get_layer("classifier").bias.assign([100.0] + 9 * [0.0])
+    assert not verify(changed, flatbuffer, samples).passed
+    assert verify(changed, flatbuffer, samples, min_agreement=0.0).passed
+
+
+def test_samples_have_to_fit(linked_model, flatbuffer, samples):
+    with pytest.raises(UserError, match=r"samples must have shape \(N, 8, 8, 3\), got \(40, 8, 8\)"):
+        verify(linked_model, flatbuffer, samples[..., 0])
+    with pytest.raises(UserError, match="samples must have shape"):
+        verify(linked_model, flatbuffer, samples[:0])
+
+
+def test_the_flatbuffer_has_to_be_of_the_model(linked_model, flatbuffer):
+    image = keras.Input((4, 4, 3))
+    other = keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(image)), name="other")
+    with pytest.raises(UserError, match="is not a conversion of 'other': it maps"):
+        verify(other, flatbuffer, np.zeros((1, 4, 4, 3), np.float32))
+
+
+def test_two_outputs_are_refused(flatbuffer):
+    image = keras.Input((8, 8, 3))
+    two = keras.Model(image, [image, keras.layers.ReLU()(image)], name="two")
+    with pytest.raises(UserError, match="one input and one output, and 'two' has more"):
+        verify(two, flatbuffer, np.zeros((1, 8, 8, 3), np.float32))
