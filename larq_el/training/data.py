@@ -1,7 +1,7 @@
 """Image-classification data: any TFDS set by name, and scikit-learn's digits, which need no download."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,11 @@ from larq_el.training.augmentation import SMALL, augment, central
 from larq_el.zoo.preprocessing import preprocess_input
 
 SHUFFLE_BUFFER = 50_000
-"""Examples; at 32 px all of CIFAR-10, at ImageNet's sizes encoded JPEGs of about 5 GB."""
+"""Examples: all of CIFAR-10 and of other sets that are kept in memory."""
+SHUFFLE_BUFFER_ENCODED = 10_000
+"""Examples of larger sets, which TFDS has shuffled on disk: of ImageNet, JPEGs of about 1 GB."""
+TEST_SPLITS = {"imagenet2012": "validation"}
+"""Where it is not "test" although there is one: ImageNet's test labels are not published."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,13 @@ class ImageDataset:
 
     # Attributes
         name: as given to `load_dataset`.
-        train, test: unbatched `tf.data.Dataset`s of (uint8 image (H, W, 3), int64 label).
+        train, test: unbatched `tf.data.Dataset`s of (image, int64 label).
         train_size, test_size: numbers of images.
         class_names: names of the classes, in the order of the labels.
         flip: whether a mirrored image keeps its class.
         default_image_size: height and width that a model for these images usually has, in pixels.
+        decode: from an image as `train` and `test` hold it (such as a JPEG) to uint8 (H, W, 3).
+        shuffle_buffer: number of examples that are shuffled at a time.
     """
 
     name: str
@@ -36,6 +42,8 @@ class ImageDataset:
     class_names: tuple[str, ...]
     flip: bool = True
     default_image_size: int = 224
+    decode: Callable[[Any], Any] = tf.identity
+    shuffle_buffer: int = SHUFFLE_BUFFER
 
     def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
         """The augmented, preprocessed batches of one epoch; equal arguments give equal batches.
@@ -53,9 +61,9 @@ class ImageDataset:
         def prepare(index: Any, example: Any) -> Any:
             image, label = example
             key = tf.stack([tf.cast(seed, tf.int64), epoch * self.train_size + index])
-            return preprocess_input(augment(image, image_size, key, flip=self.flip)), label
+            return preprocess_input(augment(self.decode(image), image_size, key, flip=self.flip)), label
 
-        buffer = min(self.train_size, SHUFFLE_BUFFER)
+        buffer = min(self.train_size, self.shuffle_buffer)
         data = self.train.shuffle(buffer, seed=seed + 1000 * epoch, reshuffle_each_iteration=False).enumerate()
         data = data.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
         return data.prefetch(tf.data.AUTOTUNE)
@@ -64,7 +72,7 @@ class ImageDataset:
         """The preprocessed test images (the first `limit` of them), centre-cropped, as `epoch` gives the others."""
         data = self.test if limit is None else self.test.take(limit)
         data = data.map(
-            lambda image, label: (preprocess_input(central(image, image_size)), label),
+            lambda image, label: (preprocess_input(central(self.decode(image), image_size)), label),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
@@ -139,24 +147,42 @@ def _tfds(name: str, data_dir: str | None) -> ImageDataset:
         raise UserError(
             f"data set {name!r} is not in {builder.data_dir!r} and could not be prepared there: {_first_line(error)}"
         ) from error
-    test = next((split for split in ("test", "validation") if split in builder.info.splits), None)
+    preferred = (TEST_SPLITS.get(builder.name, "test"), "validation")
+    test = next((split for split in preferred if split in builder.info.splits), None)
     if test is None or "train" not in builder.info.splits:
         raise UserError(f"data set {name!r} must have a train and a test split, and has {sorted(builder.info.splits)}.")
-    parts = [builder.as_dataset(split=split, as_supervised=False) for split in ("train", test)]
-    train, held_out = (part.map(lambda row: (row["image"], row["label"])) for part in parts)
+    encoded = {"image": tfds.decode.SkipDecoding()}
+    train, held_out = (
+        builder.as_dataset(split=split, decoders=encoded).map(lambda row: (row["image"], row["label"]))
+        for split in ("train", test)
+    )
     size = {split: info.num_examples for split, info in builder.info.splits.items()}
-    # decoded images of small sets are kept in memory
-    height = features["image"].shape[0]
-    if height is not None and size["train"] * np.prod(features["image"].shape) < 1e9:
-        train, held_out = train.cache(), held_out.cache()
-    return ImageDataset(
+    data = ImageDataset(
         name,
         train,
         held_out,
         size["train"],
         size[test],
         class_names=tuple(features["label"].names),
-        default_image_size=32 if height is not None and height < SMALL else 224,
+        decode=lambda image: _rgb(features["image"].decode_example(image)),
+        shuffle_buffer=SHUFFLE_BUFFER_ENCODED,
+    )
+    shape = features["image"].shape
+    return _in_memory(data, shape) if None not in shape and size["train"] * np.prod(shape) < 1e9 else data
+
+
+def _rgb(image: Any) -> Any:
+    return tf.image.grayscale_to_rgb(image) if image.shape[-1] == 1 else image
+
+
+def _in_memory(data: ImageDataset, shape: tuple[int, ...]) -> ImageDataset:
+    """Decodes a small set once."""
+    train, test = (
+        part.map(lambda image, label: (data.decode(image), label)).cache() for part in (data.train, data.test)
+    )
+    size = 32 if shape[0] < SMALL else 224
+    return replace(
+        data, train=train, test=test, decode=tf.identity, shuffle_buffer=SHUFFLE_BUFFER, default_image_size=size
     )
 
 

@@ -41,7 +41,10 @@ def test_every_command_has_help(name, capsys):
 
 
 def test_help_loads_no_tensorflow():
-    code = "import sys; from larq_el.cli.app import group, run; run(group, ['convert', '--help']); assert 'tensorflow' not in sys.modules"
+    code = (
+        "import sys; from larq_el.cli.app import group, run; run(group, ['convert', '--help']); "
+        "assert 'tensorflow' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

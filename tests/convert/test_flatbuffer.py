@@ -27,7 +27,8 @@ def test_inspect_explains_a_lost_convolution_without_keras(broken_model):
 
 def test_inspect_loads_no_tensorflow(linked_model, tmp_path):
     path = convert(linked_model).save(tmp_path / "model.tflite")
-    code = f"import sys; from larq_el.convert import inspect; inspect({str(path)!r}); assert 'tensorflow' not in sys.modules"
+    code = f"from larq_el.convert import inspect; inspect({str(path)!r})"
+    code += "; import sys; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
