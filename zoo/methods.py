@@ -3,7 +3,7 @@
 A row of the paper's tables is one entry of `METHODS`. The roles that a backbone may ask for are
 
     reduce, spatial, expand   the 1x1, 3x3 and 1x1 of a bottleneck
-    basic                     a 3x3 of a basic block
+    basic, basic_last         the 3x3s of a basic block; "basic_last" is followed by the residual sum
 """
 
 import types
@@ -14,23 +14,21 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Unit:
-    """One convolution and what stands around it: `activation(BN(K(x) * Conv(x))) + link(x)`.
+    """One convolution and what stands around it, in the order of computation.
 
     # Attributes
+        steps: names of `larq_el.zoo.unit.STEPS`: "conv"; "k", the scale of the activations (equation 3); "norm",
+            BatchNorm; "relu"; "link", the sum with the unit's real-valued input (equation 4).
         conv: "binary" (both the input and the kernel are quantized) or "float".
         input_quantizer, kernel_quantizer: Larq's names, of a binary convolution.
-        activation_scale: whether K, the scale of the activations (equation 3), multiplies the convolution's output.
-        link: how the real-valued input is added: "none", "plain" (without gamma), "fixed" (gamma keeps the value of
-            equation 5) or "learned".
-        activation: Keras name of the activation after BatchNorm, or None.
+        link: "plain" (without gamma), "fixed" (gamma keeps the value of equation 5) or "learned".
     """
 
+    steps: tuple[str, ...] = ("conv", "norm")
     conv: Literal["binary", "float"] = "binary"
     input_quantizer: str = "ste_sign"
     kernel_quantizer: str = "ste_sign"
-    activation_scale: bool = False
-    link: Literal["none", "plain", "fixed", "learned"] = "none"
-    activation: str | None = None
+    link: Literal["plain", "fixed", "learned"] = "learned"
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,11 @@ class Method:
     published: Mapping[str, float] = field(default_factory=lambda: types.MappingProxyType({}))
 
 
-_FLOAT = Unit(conv="float", activation="relu")
-_BINARY = Unit()
-_BI_REAL = Unit(input_quantizer="approx_sign", kernel_quantizer="magnitude_aware_sign")
+_FLOAT = Unit(("conv", "norm"), conv="float")
+_FLOAT_RELU = Unit(("conv", "norm", "relu"), conv="float")
+_BINARY = Unit(("conv", "norm"))
+_PLAIN_LINK = Unit(("conv", "norm", "link"), link="plain")
+_BI_REAL = Unit(("conv", "norm"), input_quantizer="approx_sign", kernel_quantizer="magnitude_aware_sign")
 
 _ALL = (
     Method(
@@ -71,7 +71,13 @@ _ALL = (
         prefix="",
         title="",
         summary="Full precision, with ReLU.",
-        units={"reduce": _FLOAT, "spatial": _FLOAT, "expand": Unit(conv="float"), "basic": _FLOAT},
+        units={
+            "reduce": _FLOAT_RELU,
+            "spatial": _FLOAT_RELU,
+            "expand": _FLOAT,
+            "basic": _FLOAT_RELU,
+            "basic_last": _FLOAT,
+        },
         shortcut="strided",
         shortcut_per_conv=False,
         activation="relu",
@@ -82,7 +88,7 @@ _ALL = (
         prefix="bi_real",
         title="BiReal",
         summary="Bi-Real net: ApproxSign, magnitude-aware weights; a bottleneck keeps its residual shortcut alone.",
-        units=dict.fromkeys(("reduce", "spatial", "expand", "basic"), _BI_REAL),
+        units=dict.fromkeys(("reduce", "spatial", "expand", "basic", "basic_last"), _BI_REAL),
         published={"resnet26": 57.8, "resnet50": 62.7, "resnet18": 56.4, "resnet34": 62.2},
     ),
     Method(
@@ -90,7 +96,7 @@ _ALL = (
         prefix="s",
         title="S",
         summary="S-ResNet, the paper's baseline: plain STE, a shortcut around each bottleneck's 3x3 (Table 1, row 1).",
-        units={"reduce": _BINARY, "spatial": Unit(link="plain"), "expand": _BINARY},
+        units={"reduce": _BINARY, "spatial": _PLAIN_LINK, "expand": _BINARY},
         published={"resnet26": 58.7},
     ),
     Method(
@@ -99,10 +105,12 @@ _ALL = (
         title="EL",
         summary="Elastic-Link (EL_6 of Table 2): links with a learned gamma on 1x1s, K on the reduction, plain STE.",
         units={
-            "reduce": Unit(activation_scale=True, link="learned"),
-            "spatial": Unit(link="plain"),
-            "expand": Unit(link="learned"),
+            "reduce": Unit(("conv", "k", "norm", "link")),
+            "spatial": _PLAIN_LINK,
+            "expand": Unit(("conv", "norm", "link")),
+            # one shortcut a convolution is what Elastic-Link comes to where no width changes
             "basic": _BINARY,
+            "basic_last": _BINARY,
         },
         published={"resnet26": 64.0, "resnet50": 65.6, "resnet18": 60.1, "resnet34": 63.2},
     ),

@@ -50,7 +50,7 @@ def decode_predictions(preds: Any, top: int = 5, class_names: Sequence[str] | No
         For each sample a list of (class_name, description, score), best first.
 
     # Raises
-        ValueError: where the shape does not fit the classes.
+        ValueError: where the shape does not fit the classes, or the names cannot be downloaded.
 
     >>> import numpy as np
     >>> decode_predictions(np.array([[0.1, 0.9]]), top=1, class_names=["cat", "dog"])
@@ -64,7 +64,12 @@ def decode_predictions(preds: Any, top: int = 5, class_names: Sequence[str] | No
             "for classes other than ImageNet's."
         )
     if class_names is None:
-        return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
+        try:
+            return keras.applications.imagenet_utils.decode_predictions(preds, top=top)
+        except Exception as error:  # Keras raises a bare Exception where the download fails
+            raise UserError(
+                f"ImageNet's class names could not be downloaded ({str(error).strip()}); give class_names=[...]."
+            ) from error
     best = preds.argsort(axis=1)[:, ::-1][:, :top]
     return [
         [(class_names[i], class_names[i], float(row[i])) for i in order] for row, order in zip(preds, best, strict=True)

@@ -1,6 +1,10 @@
-"""The convolution unit: one convolution of a backbone, made of what a method says."""
+"""The convolution unit: one convolution of a backbone, made of what a method says.
 
-from dataclasses import dataclass
+A step of `Unit.steps` is one function of `STEPS`; a method that needs a new one adds it here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from larq_el._keras import keras, lq
@@ -16,6 +20,24 @@ class Conv:
     kernel_size: int
     strides: int
     name: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a step stands.
+
+    # Attributes
+        conv, unit: the convolution, and what the method makes of its role.
+        pad_values: what a binary convolution pads with, 0 or 1.
+        unit_input: real-valued input of the unit, (N, H, W, C).
+        conv_input: real-valued input of the convolution itself; the same where "conv" is the first step.
+    """
+
+    conv: Conv
+    unit: Unit
+    pad_values: float
+    unit_input: Any
+    conv_input: Any
 
 
 def batch_norm(x: Any, name: str) -> Any:
@@ -36,8 +58,7 @@ def float_conv(x: Any, conv: Conv) -> Any:
     )(x)
 
 
-def binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
-    """A convolution of sign(x) with a binary kernel, padding "same"."""
+def _binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
     return lq.layers.QuantConv2D(
         conv.filters,
         conv.kernel_size,
@@ -53,8 +74,40 @@ def binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
     )(x)
 
 
+def _conv(y: Any, site: Site) -> Any:
+    if site.unit.conv == "binary":
+        return _binary_conv(y, site.conv, site.unit, site.pad_values)
+    return float_conv(y, site.conv)
+
+
+def _k(y: Any, site: Site) -> Any:
+    scale = ActivationScale(site.conv.kernel_size, site.conv.strides, name=f"{site.conv.name}_scale")(site.conv_input)
+    return keras.layers.Multiply(name=f"{site.conv.name}_scaled")([y, scale])
+
+
+def _norm(y: Any, site: Site) -> Any:
+    return batch_norm(y, f"{site.conv.name}_bn")
+
+
+def _relu(y: Any, site: Site) -> Any:
+    return keras.layers.Activation("relu", name=f"{site.conv.name}_relu")(y)
+
+
+def _link(y: Any, site: Site) -> Any:
+    link = ElasticLink(
+        site.conv.strides,
+        trainable_gamma=site.unit.link == "learned",
+        use_gamma=site.unit.link != "plain",
+        name=f"{site.conv.name}_link",
+    )
+    return link([y, site.unit_input])
+
+
+STEPS: Mapping[str, Callable[[Any, Site], Any]] = {"conv": _conv, "k": _k, "norm": _norm, "relu": _relu, "link": _link}
+
+
 def conv_unit(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
-    """`activation(BN(K(x) * Conv(x))) + link(x)`, each part where `unit` asks for it.
+    """Carries out the steps of a unit, such as `BN(K(x) * BinConv(sign x)) + SEI(x) / gamma`.
 
     # Arguments
         x: real-valued input, (N, H, W, C).
@@ -65,18 +118,10 @@ def conv_unit(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
     # Returns
         (N, ceil(H / strides), ceil(W / strides), filters).
     """
-    y = binary_conv(x, conv, unit, pad_values) if unit.conv == "binary" else float_conv(x, conv)
-    if unit.activation_scale:
-        scale = ActivationScale(conv.kernel_size, conv.strides, name=f"{conv.name}_scale")(x)
-        y = keras.layers.Multiply(name=f"{conv.name}_scaled")([y, scale])
-    y = batch_norm(y, f"{conv.name}_bn")
-    if unit.activation:
-        y = keras.layers.Activation(unit.activation, name=f"{conv.name}_{unit.activation}")(y)
-    if unit.link != "none":
-        y = ElasticLink(
-            conv.strides,
-            trainable_gamma=unit.link == "learned",
-            use_gamma=unit.link != "plain",
-            name=f"{conv.name}_link",
-        )([y, x])
+    site = Site(conv, unit, pad_values, unit_input=x, conv_input=x)
+    y = x
+    for step in unit.steps:
+        if step == "conv":
+            site = replace(site, conv_input=y)
+        y = STEPS[step](y, site)
     return y

@@ -14,7 +14,6 @@ https://arxiv.org/abs/2112.10149
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -75,16 +74,15 @@ def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Opti
 
 def basic_block(x: Any, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
     """Two 3x3, each with its own shortcut (Bi-Real) or with one around both (He et al.)."""
-    unit = method.units["basic"]
-    convs = (Conv(filters, 3, strides, f"{name}_first"), Conv(filters, 3, 1, f"{name}_second"))
+    first, last = Conv(filters, 3, strides, f"{name}_first"), Conv(filters, 3, 1, f"{name}_last")
     if method.shortcut_per_conv:
-        for conv in convs:
-            y = conv_unit(x, conv, unit, options.pad_values)
+        for conv, role in ((first, "basic"), (last, "basic_last")):
+            y = conv_unit(x, conv, method.units[role], options.pad_values)
             y = keras.layers.Add(name=f"{conv.name}_add")([y, shortcut(x, filters, conv.strides, method, conv.name)])
             x = activate(y, method, conv.name)
         return x
-    y = conv_unit(x, convs[0], unit, options.pad_values)
-    y = conv_unit(y, convs[1], replace(unit, activation=None), options.pad_values)  # its activation follows the sum
+    y = conv_unit(x, first, method.units["basic"], options.pad_values)
+    y = conv_unit(y, last, method.units["basic_last"], options.pad_values)
     y = keras.layers.Add(name=f"{name}_add")([y, shortcut(x, filters, strides, method, name)])
     return activate(y, method, name)
 
@@ -100,7 +98,7 @@ def resnet(image: Any, method: Method, options: Options, *, block: Block, depths
 
 
 def _variant(size: int, block: Block, depths: tuple[int, ...]) -> Backbone:
-    roles = frozenset({"basic"} if block is basic_block else {"reduce", "spatial", "expand"})
+    roles = frozenset({"basic", "basic_last"} if block is basic_block else {"reduce", "spatial", "expand"})
     return Backbone(f"resnet{size}", f"ResNet{size}", roles, partial(resnet, block=block, depths=depths))
 
 
