@@ -9,6 +9,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
+from larq_el.cli.benchmark import NOTE
 from larq_el.cli.tables import print_rows
 
 MODELS = {"el_resnet26": "EL-ResNet26", "s_resnet26": "the same without EL", "resnet26": "full precision"}
@@ -108,9 +109,7 @@ def _print(rows: list[dict[str, Any]], epochs: int) -> None:
         [*columns, *_RUNTIMES.values()],
         table,
     )
-    click.echo(
-        "LCE's kernels are written for ARM: on x86 they are portable code, and their latencies say nothing of a device."
-    )
+    click.echo(NOTE)
 
 
 _RUNTIMES = {"lce": "LCE", "lce-indirect": "LCE, indirect", "stock": "LiteRT"}

@@ -1,5 +1,6 @@
 """Tables on the terminal."""
 
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ def print_report(report: Any, title: str) -> None:
         table.add_row(
             conv.layer, conv.operator, kernel, f"{conv.macs / 1e6:.2f}M", f"{conv.bytes:,}", conv.reason, style=style
         )
-    console = Console()
+    console = _console()
     console.print(table)
     binary = sum(conv.binary for conv in report.convolutions)
     console.print(
@@ -30,7 +31,12 @@ def print_rows(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Prints a table of strings; all columns but the first are numbers, aligned to the right."""
     table = Table(title=title)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", overflow="fold")
+        table.add_column(column, justify="right" if index else "left", overflow="fold", no_wrap=index > 0)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Files and pipes have no width: there tables are as wide as they need to be."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
