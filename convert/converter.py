@@ -98,7 +98,7 @@ def _run_converter(model: Any) -> bytes:
     LCE's own `convert_keras_model` saves the whole Keras model, which takes twice as long, and hides the reason where
     that fails.
     """
-    import larq_compute_engine as lce
+    from larq_el._lce import lce
 
     with tempfile.TemporaryDirectory() as folder:
         try:

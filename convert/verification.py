@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras
+from larq_el._lce import interpreter as lce_interpreter
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.matching import match
 from larq_el.convert.report import inspect
@@ -154,12 +155,7 @@ def _without_activation(layer: Any) -> Any:
 
 
 def _interpreter(content: bytes, model: Any) -> Callable[[np.ndarray], list[np.ndarray]]:
-    import larq_compute_engine as lce
-
-    try:
-        interpreter = lce.testing.Interpreter(content)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"LCE's interpreter cannot run the flatbuffer: {error}.") from error
+    interpreter = lce_interpreter(content)
     got, wanted = tuple(interpreter.input_shapes[0][1:]), tuple(model.input_shape[1:])
     outputs = tuple(interpreter.output_shapes[0][1:]), tuple(model.output_shape[1:])
     if got != wanted or outputs[0] != outputs[1]:

@@ -73,8 +73,8 @@ def benchmark(
 
     # Arguments
         paths: `.tflite` files.
-        runtimes: names of `RUNTIMES`; None for "lce" and "lce-indirect" where a model has LCE's operators, "stock" where
-            it has none.
+        runtimes: names of `RUNTIMES`; None for "lce" and "lce-indirect" where a model has LCE's operators, "stock"
+            where it has none.
         num_threads: threads of each interpreter.
         runs: timed runs of each model in each runtime.
         warmup: runs of each before them that are not timed.
@@ -152,16 +152,11 @@ def _inputs(shapes: Sequence[Sequence[int]], dtypes: Sequence[Any]) -> list[np.n
 
 def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
     """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
-    import larq_el._keras  # noqa: F401  (LCE's package imports TensorFlow, and needs Keras 2)
+    from larq_el._lce import interpreter
 
-    import larq_compute_engine as lce
-
-    try:
-        interpreter = lce.testing.Interpreter(model.content, num_threads, use_indirect_bgemm=indirect, use_xnnpack=True)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"LCE's interpreter cannot run the model: {error}.") from error
-    inputs = _inputs(interpreter.input_shapes, interpreter.input_types)
-    return lambda: interpreter.interpreter.predict(inputs)
+    loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)
+    inputs = _inputs(loaded.input_shapes, loaded.input_types)
+    return lambda: loaded.interpreter.predict(inputs)
 
 
 def _stock(model: Flatbuffer, num_threads: int) -> Run:

@@ -26,6 +26,7 @@ def command(epochs: int, runs: int, output: Path | None, as_json: bool) -> None:
 
     Then convert each, verify that the flatbuffer computes what Keras computes, and measure accuracy and latency.
     """
+    from larq_el.benchmark import environment
     from larq_el.errors import UserError
 
     if output is not None and output.exists():
@@ -35,7 +36,7 @@ def command(epochs: int, runs: int, output: Path | None, as_json: bool) -> None:
         folder.mkdir(exist_ok=True, parents=True)
         rows = _run(folder, epochs, runs, verbose=0 if as_json else "auto")
     if as_json:
-        options.print_json(rows)
+        options.print_json({"environment": environment(1), "rows": rows})
     else:
         _print(rows, epochs)
     failed = [row["model"] for row in rows if not row["verified"]]

@@ -37,17 +37,12 @@ def flatbuffer_predictor(path: str | os.PathLike[str], *, num_threads: int = 1) 
     # Raises
         ValueError: where the file is not a TFLite model that LCE can run.
     """
+    from larq_el._lce import interpreter
     from larq_el.convert.flatbuffer import Flatbuffer
 
-    content = Flatbuffer(path).content
-    import larq_compute_engine as lce
-
-    try:
-        interpreter = lce.testing.Interpreter(content, num_threads, use_indirect_bgemm=True, use_xnnpack=True)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"LCE's interpreter cannot run {os.fspath(path)!r}: {error}.") from error
-    size = image_size_of(tuple(interpreter.input_shapes[0]))
-    return Predictor(interpreter.predict, size, interpreter.output_shapes[0][-1])
+    loaded = interpreter(Flatbuffer(path).content, num_threads=num_threads, indirect=True, xnnpack=True)
+    size = image_size_of(tuple(loaded.input_shapes[0]))
+    return Predictor(loaded.predict, size, loaded.output_shapes[0][-1])
 
 
 def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: int | None = None) -> tuple[float, int]:

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from larq_el._keras import keras
+from larq_el.cli.app import group, run
+from larq_el.convert import convert
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    image = keras.Input((8, 8, 3))
+    path = tmp_path_factory.mktemp("file") / "float.tflite"
+    convert(keras.Model(image, keras.layers.Conv2D(4, 3)(image))).save(path)
+    return str(path)
+
+
+def test_a_table_names_what_was_measured_on(file, capsys):
+    assert run(group, ["benchmark", file, "--runs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "stock" in printed
+    assert "1 thread(s), 2 runs" in printed
+    assert "ai-edge-litert" in printed
+
+
+def test_json_holds_every_run(file, capsys):
+    assert run(group, ["benchmark", file, file, "--runs", "3", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [len(result["milliseconds"]) for result in document["results"]] == [3, 3]
+    assert document["environment"]["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["none.tflite"], "there is no file 'none.tflite'"),
+        ([], "Missing argument 'FILES...'"),
+        (["none.tflite", "--runs", "0"], "runs must be at least 1"),
+    ],
+)
+def test_mistakes_exit_with_2(args, message, capsys):
+    assert run(group, ["benchmark", *args]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
