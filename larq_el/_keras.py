@@ -1,25 +1,35 @@
 """The one place that loads TensorFlow, with `tf.keras` as the legacy Keras 2 that Larq is written for.
 
-TensorFlow decides which Keras `tf.keras` is when the name is first used, by the environment variable
-`TF_USE_LEGACY_KERAS`; afterwards it cannot be changed in the process. Everything of ours that needs Keras says
+TensorFlow decides which Keras `tf.keras` is by the environment variable `TF_USE_LEGACY_KERAS`: for the attribute when
+it is first used, for `import tensorflow.keras` when TensorFlow itself is imported. Neither can be changed once it has
+been used. Everything of ours that needs Keras says
 
     from larq_el._keras import keras, lq, tf
 """
 
+import importlib
 import os
+import sys
+from importlib.util import find_spec
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+_late = "tensorflow" in sys.modules and "tensorflow.keras" not in sys.modules
 
-import tensorflow as tf
+import tensorflow as tf  # noqa: E402
+
+if _late and os.environ["TF_USE_LEGACY_KERAS"] == "1" and (_found := find_spec("tf_keras.api._v2")) is not None:
+    # imported before the variable was set, TensorFlow looks for `tensorflow.keras` in Keras 3
+    tf.__path__[:0] = _found.submodule_search_locations or []
 
 keras = tf.keras
 
-if not keras.Model.__module__.startswith("tf_keras"):
-    raise ImportError(
-        "larq_el needs Keras 2 (the package tf_keras), but tf.keras is already Keras 3 in this process "
-        f"({keras.Model.__module__}): set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is first "
-        "used, or import larq_el.layers before anything uses tf.keras."
-    )
+for _model in (keras.Model, importlib.import_module("tensorflow.keras").Model):
+    if not _model.__module__.startswith("tf_keras"):
+        raise ImportError(
+            "larq_el needs Keras 2 (the package tf_keras), but tf.keras is already Keras 3 in this process "
+            f"({_model.__module__}): set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is first "
+            "used, or import larq_el.layers before anything uses tf.keras."
+        )
 
 import larq as lq  # noqa: E402  (it uses tf.keras, which has to be Keras 2 by then)
 

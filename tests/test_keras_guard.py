@@ -38,8 +38,11 @@ def test_layers_are_keras_2_layers_in_any_order_of_imports(imports):
     assert done.stdout.strip().startswith("tf_keras"), done.stderr
 
 
-def test_keras_3_in_use_already_is_an_error_with_the_remedy():
-    done = _python("import tensorflow as tf; tf.keras.Model; import larq_el.layers")
+@pytest.mark.parametrize(
+    "use", ["import tensorflow as tf; tf.keras.Model", "from tensorflow.keras import layers", "import tensorflow.keras"]
+)
+def test_keras_3_in_use_already_is_an_error_with_the_remedy(use):
+    done = _python(f"{use}; import larq_el.layers")
     assert done.returncode == 1
     assert "ImportError: larq_el needs Keras 2" in done.stderr
     assert KERAS_3_IN_USE in done.stderr

@@ -26,8 +26,8 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         ValueError: where the last axis is not 3, or `data_format` is another.
 
     >>> import numpy as np
-    >>> preprocess_input(np.full((1, 1, 3), 255, np.uint8)).round(2).tolist()
-    [[[131.33, 138.72, 151.47]]]
+    >>> preprocess_input(np.full((1, 1, 3), 128, np.uint8)).round().tolist()
+    [[[4.0, 12.0, 24.0]]]
     """
     if data_format not in (None, "channels_last"):
         raise UserError(f"data_format must be 'channels_last', got {data_format!r}: binary convolutions are NHWC.")

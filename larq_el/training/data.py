@@ -46,7 +46,9 @@ class ImageDataset:
     shuffle_buffer: int = SHUFFLE_BUFFER
 
     def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
-        """The augmented, preprocessed batches of one epoch; equal arguments give equal batches.
+        """The augmented, preprocessed batches of one epoch.
+
+        Equal arguments give equal batches, where TensorFlow's global seed is equal too (`tf.data` mixes it into its own).
 
         # Arguments
             epoch: number of the epoch, from 0.

@@ -92,7 +92,8 @@ def train(
         recipe: see `larq_el.zoo.recipes`.
         output: folder for settings.json, checkpoints, metrics.json and at last model.keras.
         resume: continue the training in `output`.
-        seed: of the order of images and of the augmentation. The model's initial weights are its builder's.
+        seed: of the order of images and of the augmentation; also becomes TensorFlow's global seed, on which the order
+            depends. The model's initial weights are its builder's.
         verbose: Keras's progress bar: "auto", 0, 1 or 2.
 
     # Returns
@@ -121,6 +122,7 @@ def train(
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
     rows = run.read_metrics()[: int(done)]
     test = dataset.test_batches(image_size=size)
+    tf.random.set_seed(seed)
     for epoch in range(int(done), recipe.epochs):
         batches = dataset.epoch(epoch, image_size=size, batch_size=recipe.batch_size, seed=seed)
         history = model.fit(
