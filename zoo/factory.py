@@ -2,6 +2,8 @@
 
 import fnmatch
 from dataclasses import fields
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 from larq_el._keras import keras
@@ -87,7 +89,7 @@ def _look_up(name: str, method: str | None) -> tuple[Backbone, Method]:
 
 
 def _check_options(options: Options) -> None:
-    if not options.width > 0:
+    if not isinstance(options.width, Real) or not 0 < options.width < inf:
         raise UserError(f"width must be above 0, got {options.width!r}; 1.0 is the published network.")
     if options.stride_on not in ("reduce", "spatial"):
         raise UserError(f"stride_on must be 'reduce' or 'spatial', got {options.stride_on!r}.")
@@ -97,21 +99,32 @@ def _check_options(options: Options) -> None:
 
 def _image(input_shape: Any, input_tensor: Any) -> Any:
     """The image's Keras tensor."""
-    if input_tensor is not None and not keras.backend.is_keras_tensor(input_tensor):
-        return keras.Input(tensor=input_tensor)
     if input_tensor is not None:
+        if not keras.backend.is_keras_tensor(input_tensor) or len(input_tensor.shape) != 4:
+            raise UserError(f"input_tensor must be a Keras tensor of shape (N, H, W, C), got {input_tensor!r}.")
         return input_tensor
-    shape = (224, 224, 3) if input_shape is None else tuple(input_shape)
-    if len(shape) != 3 or not isinstance(shape[-1], int) or any(size is not None and size < 1 for size in shape):
+    shape = (224, 224, 3) if input_shape is None else input_shape
+    if not _is_image_shape(shape):
         raise UserError(
             f"input_shape must be (height, width, channels) in pixels, such as (224, 224, 3), got {input_shape!r}."
         )
-    return keras.Input(shape, name="image")
+    return keras.Input(tuple(shape), name="image")
+
+
+def _is_image_shape(shape: Any) -> bool:
+    """Whether this is (height, width, channels); height and width may be None."""
+    if not isinstance(shape, tuple | list) or len(shape) != 3 or shape[-1] is None:
+        return False
+    return all(size is None or (_is_integer(size) and size > 0) for size in shape)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _head(x: Any, include_top: bool, pooling: str | None, classes: int, activation: str | None) -> Any:
     if include_top:
-        if not isinstance(classes, int) or classes < 1:
+        if not _is_integer(classes) or classes < 1:
             raise UserError(f"classes must be a positive integer, got {classes!r}.")
         x = POOLINGS["avg"](name="pool")(x)
         x = keras.layers.Dense(classes, name="logits")(x)

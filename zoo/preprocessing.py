@@ -31,7 +31,8 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """
     if data_format not in (None, "channels_last"):
         raise UserError(f"data_format must be 'channels_last', got {data_format!r}: binary convolutions are NHWC.")
-    if x.shape[-1] != 3:
+    x = x if tf.is_tensor(x) else np.asarray(x)
+    if x.shape[-1:] != (3,):
         raise UserError(f"preprocess_input takes RGB images, (..., 3), got shape {tuple(x.shape)}.")
     if tf.is_tensor(x):
         return tf.cast(x, tf.float32) - tf.constant(IMAGENET_MEAN)
@@ -56,7 +57,7 @@ def decode_predictions(preds: Any, top: int = 5, class_names: Sequence[str] | No
     >>> decode_predictions(np.array([[0.1, 0.9]]), top=1, class_names=["cat", "dog"])
     [[('dog', 'dog', 0.9)]]
     """
-    preds = preds.numpy() if tf.is_tensor(preds) else preds
+    preds = np.asarray(preds)
     classes = 1000 if class_names is None else len(class_names)
     if preds.ndim != 2 or preds.shape[1] != classes:
         raise UserError(

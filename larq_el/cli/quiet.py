@@ -19,7 +19,7 @@ def native_messages_hidden() -> Iterator[None]:
         yield
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in ("tensorflow", "absl", "larq"):
+    for name in ("tensorflow", "absl", "larq", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
     shown = sys.stderr
     shown.flush()

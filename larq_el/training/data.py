@@ -48,7 +48,7 @@ class ImageDataset:
     def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
         """The augmented, preprocessed batches of one epoch.
 
-        Equal arguments give equal batches, where TensorFlow's global seed is equal too (`tf.data` mixes it into its own).
+        Equal arguments give equal batches where TensorFlow's global seed is equal too: `tf.data` mixes it in.
 
         # Arguments
             epoch: number of the epoch, from 0.
@@ -147,7 +147,8 @@ def _tfds(name: str, data_dir: str | None) -> ImageDataset:
         builder.download_and_prepare()
     except Exception as error:  # TFDS raises whatever its download and its parsers raise
         raise UserError(
-            f"data set {name!r} is not in {builder.data_dir!r} and could not be prepared there: {_first_line(error)}"
+            f"data set {name!r} is not in {builder.data_dir!r} and could not be prepared there; without a network, "
+            f"prepare it elsewhere and give its folder as data_dir ({_first_line(error)})."
         ) from error
     preferred = (TEST_SPLITS.get(builder.name, "test"), "validation")
     test = next((split for split in preferred if split in builder.info.splits), None)

@@ -30,7 +30,8 @@ class TrainingResult:
 
 def learning_rate_schedule(recipe: Recipe, steps: int) -> Any:
     """The recipe's learning rate over `steps` steps in all."""
-    boundaries = [round(drop * steps) for drop in recipe.drops]
+    # Keras counts steps from 0 and keeps the old rate in the boundary's own step
+    boundaries = [round(drop * steps) - 1 for drop in recipe.drops]
     values = [recipe.learning_rate * recipe.drop_factor**drop for drop in range(len(boundaries) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
 

@@ -276,6 +276,8 @@ def test_an_unknown_name_is_refused_with_those_that_exist(names, message):
         ({"width": 0}, "width must be above 0, got 0; 1.0 is the published network"),
         ({"width": -0.5}, "width must be above 0, got -0.5"),
         ({"width": float("nan")}, "width must be above 0, got nan"),
+        ({"width": float("inf")}, "width must be above 0, got inf"),
+        ({"width": "a"}, "width must be above 0, got 'a'"),
         ({"stride_on": "expand"}, "stride_on must be 'reduce' or 'spatial', got 'expand'"),
         ({"pad_values": 0.5}, "pad_values must be 0 or 1, got 0.5"),
         ({"pad_values": -1}, "pad_values must be 0 or 1, got -1"),
@@ -284,6 +286,9 @@ def test_an_unknown_name_is_refused_with_those_that_exist(names, message):
         ({"input_shape": (0, 32, 3)}, r"input_shape must be .* got \(0, 32, 3\)"),
         ({"input_shape": (32, 32, None)}, r"input_shape must be .* got \(32, 32, None\)"),
         ({"input_shape": "32"}, "input_shape must be .* got '32'"),
+        ({"input_shape": 5}, "input_shape must be .* got 5"),
+        ({"input_shape": (32.5, 32, 3)}, r"input_shape must be .* got \(32.5, 32, 3\)"),
+        ({"input_tensor": tf.zeros((1, 32, 32, 3))}, r"input_tensor must be a Keras tensor of shape \(N, H, W, C\)"),
     ],
 )
 def test_a_wrong_option_is_refused(arguments, message):
@@ -291,7 +296,7 @@ def test_a_wrong_option_is_refused(arguments, message):
         zoo.create_model("el_resnet26", **arguments)
 
 
-@pytest.mark.parametrize("classes", [0, -1, 2.5, None, "10"])
+@pytest.mark.parametrize("classes", [0, -1, 2.5, None, "10", True])
 def test_a_wrong_number_of_classes_is_refused(classes):
     with pytest.raises(UserError, match="classes must be a positive integer, got"):
         zoo.ELResNet18(**SMALL | {"classes": classes})
