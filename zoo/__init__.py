@@ -16,6 +16,10 @@ if __name__ != "larq_el.zoo":
 from larq_el.zoo.factory import create_model, describe, list_models
 from larq_el.zoo.methods import METHODS, Method, Unit
 from larq_el.zoo.models import (
+    BinaryEResNet18,
+    BinaryEResNet26,
+    BinaryEResNet34,
+    BinaryEResNet50,
     BiRealResNet18,
     BiRealResNet26,
     BiRealResNet34,
@@ -30,6 +34,10 @@ from larq_el.zoo.models import (
     ResNet50,
     SResNet26,
     SResNet50,
+    XNORResNet18,
+    XNORResNet26,
+    XNORResNet34,
+    XNORResNet50,
 )
 from larq_el.zoo.preprocessing import decode_predictions, preprocess_input
 
@@ -39,6 +47,10 @@ __all__ = [
     "BiRealResNet26",
     "BiRealResNet34",
     "BiRealResNet50",
+    "BinaryEResNet18",
+    "BinaryEResNet26",
+    "BinaryEResNet34",
+    "BinaryEResNet50",
     "ELResNet18",
     "ELResNet26",
     "ELResNet34",
@@ -51,6 +63,10 @@ __all__ = [
     "SResNet26",
     "SResNet50",
     "Unit",
+    "XNORResNet18",
+    "XNORResNet26",
+    "XNORResNet34",
+    "XNORResNet50",
     "create_model",
     "decode_predictions",
     "describe",

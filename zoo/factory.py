@@ -21,7 +21,7 @@ def _model_names() -> dict[str, tuple[str, str]]:
         _name(backbone, method): (backbone.name, method.name)
         for method in METHODS.values()
         for backbone in BACKBONES.values()
-        if backbone.roles <= method.units.keys()
+        if backbone.roles <= method.units.keys() and (method.listed is None or backbone.name in method.listed)
     }
 
 
@@ -44,7 +44,8 @@ def describe(name: str) -> dict[str, Any]:
         name: of `list_models()`.
 
     # Returns
-        name, backbone, method, summary, and top1, the paper's ImageNet top-1 in percent (None where it has none).
+        name, backbone, method, summary, source (the paper's table), and top1, its ImageNet top-1 in percent (None where
+        it has none).
 
     # Raises
         ValueError: where there is no such model; the closest names are suggested.
@@ -58,6 +59,7 @@ def describe(name: str) -> dict[str, Any]:
         "backbone": backbone.name,
         "method": method.name,
         "summary": method.summary,
+        "source": method.source,
         "top1": method.published.get(backbone.name),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from larq_el._keras import keras, lq
-from larq_el.layers import ActivationScale, ElasticLink
+from larq_el.layers import ActivationScale, ElasticLink, LinkAlone
 from larq_el.zoo.methods import Unit
 
 
@@ -103,7 +103,24 @@ def _link(y: Any, site: Site) -> Any:
     return link([y, site.unit_input])
 
 
-STEPS: Mapping[str, Callable[[Any, Site], Any]] = {"conv": _conv, "k": _k, "norm": _norm, "relu": _relu, "link": _link}
+def _link_alone(y: Any, site: Site) -> Any:
+    link = LinkAlone(
+        site.conv.filters,
+        strides=site.conv.strides,
+        trainable_gamma=site.unit.link == "learned",
+        name=f"{site.conv.name}_link",
+    )
+    return link(y)
+
+
+STEPS: Mapping[str, Callable[[Any, Site], Any]] = {
+    "conv": _conv,
+    "k": _k,
+    "norm": _norm,
+    "relu": _relu,
+    "link": _link,
+    "link_alone": _link_alone,
+}
 
 
 def conv_unit(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:

@@ -2,5 +2,6 @@
 
 from larq_el.layers.activation_scale import ActivationScale
 from larq_el.layers.elastic_link import ElasticLink
+from larq_el.layers.link_alone import LinkAlone
 
-__all__ = ["ActivationScale", "ElasticLink"]
+__all__ = ["ActivationScale", "ElasticLink", "LinkAlone"]

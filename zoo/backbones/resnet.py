@@ -68,7 +68,8 @@ def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Opti
     y = x
     for role, conv in convs.items():
         y = conv_unit(y, conv, method.units[role], options.pad_values)
-    y = keras.layers.Add(name=f"{name}_add")([y, shortcut(x, EXPANSION * filters, strides, method, name)])
+    if method.residual:
+        y = keras.layers.Add(name=f"{name}_add")([y, shortcut(x, EXPANSION * filters, strides, method, name)])
     return activate(y, method, name)
 
 
