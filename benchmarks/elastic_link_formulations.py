@@ -167,10 +167,10 @@ def main() -> None:
         for shape in shapes:
             lines += measure(kind, shape, args.runs)
     text = "\n".join(lines) + "\n"
-    print(text)
     args.output.mkdir(parents=True, exist_ok=True)
     slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
     write_atomically(args.output / f"elastic-link-formulations-{slug}-1-thread.md", text.encode())
+    print(text)
 
 
 if __name__ == "__main__":

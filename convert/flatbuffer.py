@@ -18,6 +18,9 @@ IDENTIFIER = b"TFL3"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _TYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
+_DAMAGE = (struct.error, AssertionError, AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What the parsers raise where a file holds something else than they expect."""
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -86,7 +89,7 @@ class Flatbuffer:
         try:
             self._model = _unpack(self.content)
             self.operators = self._operators()
-        except (struct.error, IndexError, TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
+        except _DAMAGE as error:
             raise UserError(f"{name} is a damaged TFLite model: {error}.") from error
 
     @cached_property

@@ -25,4 +25,5 @@ def interpreter(flatbuffer: bytes, *, num_threads: int = 1, indirect: bool = Fal
     try:
         return lce.testing.Interpreter(flatbuffer, num_threads, use_indirect_bgemm=indirect, use_xnnpack=xnnpack)
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"the interpreter of the Larq Compute Engine cannot run the model: {error}.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UserError(f"the interpreter of the Larq Compute Engine cannot run the model: {reason}.") from error

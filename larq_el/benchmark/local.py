@@ -77,7 +77,7 @@ def benchmark(
             where it has none.
         num_threads: threads of each interpreter.
         runs: timed runs of each model in each runtime.
-        warmup: runs of each before them that are not timed.
+        warmup: runs of each before them that are not timed, besides one that shows that the model runs at all.
 
     # Returns
         A `Measurement` for each model and runtime, in the order of the arguments.
@@ -95,7 +95,7 @@ def benchmark(
     for path in map(Path, paths):
         model = Flatbuffer(path)
         for runtime in _runtimes_for(model, runtimes, path):
-            jobs.append((path, runtime, len(model.content), RUNTIMES[runtime](model, num_threads)))
+            jobs.append((path, runtime, len(model.content), _started(path, model, runtime, num_threads)))
     times = interleave([run for *_, run in jobs], runs=runs, warmup=warmup)
     return [
         Measurement(path, runtime, size, tuple(1e3 * seconds for seconds in row))
@@ -143,6 +143,18 @@ def _runtimes_for(model: Flatbuffer, runtimes: Sequence[str] | None, path: Path)
         if name == "stock" and binary:
             raise UserError(f"{str(path)!r} holds {binary[0]}, which the stock runtime cannot run; use 'lce-indirect'.")
     return runtimes
+
+
+def _started(path: Path, model: Flatbuffer, runtime: str, num_threads: int) -> Run:
+    """One inference as a function that has run once: some models load, and fail only then."""
+    try:
+        run = RUNTIMES[runtime](model, num_threads)
+        run()
+    except (RuntimeError, ValueError) as error:
+        # native messages have several lines
+        reason = " ".join(str(error).split()).rstrip(" .")
+        raise UserError(f"{str(path)!r} does not run in {runtime!r}: {reason}.") from error
+    return run
 
 
 def _inputs(shapes: Sequence[Sequence[int]], dtypes: Sequence[Any]) -> list[np.ndarray]:

@@ -101,5 +101,28 @@ def test_what_a_runtime_cannot_run_is_a_sentence(files, monkeypatch, runtime, me
     content = (files / "binary.tflite").read_bytes().replace(b"LceBconv2d", b"LceBconv9d")
     (files / "unknown.tflite").write_bytes(content)
     monkeypatch.setattr(local, "_runtimes_for", lambda *_: [runtime])
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=rf"unknown.tflite' does not run in '{runtime}': .*{message}") as caught:
         benchmark([files / "unknown.tflite"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_fails_in_its_first_run_is_a_sentence(files, monkeypatch):
+    from larq_el.benchmark import local
+
+    def fail():
+        raise RuntimeError("ERROR at wrapper.h:290 :\n Invoke failed.\n")
+
+    monkeypatch.setitem(local.RUNTIMES, "failing", lambda *_: fail)
+    message = "float.tflite' does not run in 'failing': ERROR at wrapper.h:290 : Invoke failed.$"
+    with pytest.raises(UserError, match=message):
+        benchmark([files / "float.tflite"], runtimes=["failing"])
+
+
+def test_runs_of_all_files_alternate(files, monkeypatch):
+    from larq_el.benchmark import local
+
+    order = []
+    for name in ("x", "y"):
+        monkeypatch.setitem(local.RUNTIMES, name, lambda *_, name=name: lambda: order.append(name))
+    benchmark([files / "float.tflite"], runtimes=["x", "y"], runs=2, warmup=1)
+    assert "".join(order) == "xy" + "xy" + "xyxy"  # one that shows that they run, the warm-up, the timed

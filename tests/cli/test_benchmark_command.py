@@ -1,8 +1,10 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from larq_el._keras import keras
+from larq_el._lce import lce
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
 
@@ -28,6 +30,31 @@ def test_json_holds_every_run(file, capsys):
     document = json.loads(capsys.readouterr().out)
     assert [len(result["milliseconds"]) for result in document["results"]] == [3, 3]
     assert document["environment"]["threads"] == 1
+
+
+def test_damaged_files_exit_with_2(file, tmp_path, capsys):
+    content = Path(file).read_bytes()
+    for damaged, message in [
+        (content[: len(content) // 2], "is a damaged TFLite model"),
+        (b"no flatbuffer, but text", "is not a TFLite model"),
+        (b"", "is not a TFLite model"),
+    ]:
+        (tmp_path / "damaged.tflite").write_bytes(damaged)
+        assert run(group, ["benchmark", str(tmp_path / "damaged.tflite")]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_what_a_runtime_cannot_run_exits_with_2(tmp_path, capfd):
+    image = keras.Input((None, None, 3))
+    path = tmp_path / "dynamic.tflite"
+    path.write_bytes(lce.convert_keras_model(keras.Model(image, keras.layers.Conv2D(4, 3)(image))))
+    capfd.readouterr()
+    assert run(group, ["benchmark", str(path), "--runtime", "lce"]) == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert "dynamic.tflite' does not run in 'lce'" in errors[0]
 
 
 @pytest.mark.parametrize(
