@@ -71,7 +71,13 @@ def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
         from larq_el.convert.float_rest import quantize_float_ops
 
         content = quantize_float_ops(content, float_ops)
-    return Conversion(content, report_for(model, Flatbuffer(content)))
+    report = report_for(model, Flatbuffer(content))
+    if report.unresolved:
+        raise UserError(
+            f"{model.name!r} uses {', '.join(report.unresolved)}, which neither TFLite nor the Larq Compute Engine "
+            "has an operator for; replace the layer that needs it."
+        )
+    return Conversion(content, report)
 
 
 def _check(model: Any) -> None:

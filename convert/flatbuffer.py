@@ -55,6 +55,7 @@ class Operator:
         name: "CONV_2D" for TFLite's own operators, "LceBconv2d" for custom ones.
         inputs, outputs: tensors; None for an optional input that is left out.
         options: the options of a custom operator.
+        custom: whether it is not one of TFLite's own.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Operator:
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
     options: dict[str, Any]
+    custom: bool = False
 
     def input(self, position: int) -> Tensor:
         """The tensor of a required input."""
@@ -138,7 +140,8 @@ class Flatbuffer:
                 # a float16 constant: what reads it sees the constant
                 tensors[node.outputs[0]] = replace(tensors[node.outputs[0]], data=inputs[0].data)
             outputs = tuple(tensors[i] for i in node.outputs)
-            operators.append(Operator(index, name, inputs, outputs, _custom_options(node) if custom else {}))
+            options = _custom_options(node) if custom else {}
+            operators.append(Operator(index, name, inputs, outputs, options, custom=bool(custom)))
         return operators
 
     def _tensor(self, index: int, tensor: Any) -> Tensor:

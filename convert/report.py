@@ -52,11 +52,13 @@ class Report:
         convolutions: in the order of execution.
         operators: how often each operator occurs.
         bytes: size of the file.
+        unresolved: custom operators that are neither TFLite's nor LCE's: no runtime of theirs can run the file.
     """
 
     convolutions: tuple[Convolution, ...]
     operators: dict[str, int]
     bytes: int
+    unresolved: tuple[str, ...] = ()
 
     @property
     def binary_macs(self) -> int:
@@ -80,6 +82,7 @@ class Report:
             "binary_macs": self.binary_macs,
             "float_macs": self.float_macs,
             "operators": self.operators,
+            "unresolved": self.unresolved,
             "convolutions": [asdict(conv) for conv in self.convolutions],
         }
 
@@ -103,7 +106,8 @@ def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
         if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
     )
     operators = Counter(operator.name for operator in flatbuffer.operators)
-    return Report(convolutions, dict(operators.most_common()), len(flatbuffer.content))
+    unresolved = sorted({node.name for node in flatbuffer.operators if node.custom and not node.name.startswith("Lce")})
+    return Report(convolutions, dict(operators.most_common()), len(flatbuffer.content), tuple(unresolved))
 
 
 def _convolution(operator: Operator, flatbuffer: Flatbuffer) -> Convolution:

@@ -24,6 +24,8 @@ def print_report(report: Any, title: str) -> None:
         f"{report.binary_macs / 1e6:.1f}M binary and {report.float_macs / 1e6:.1f}M float MACs; "
         f"{report.bytes / 1e6:.2f} MB."
     )
+    if report.unresolved:
+        console.print(f"No runtime of TFLite or LCE has an operator for {', '.join(report.unresolved)}.", style="red")
     console.print("operators: " + ", ".join(f"{count} {name}" for name, count in report.operators.items()))
 
 

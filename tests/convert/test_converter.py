@@ -3,6 +3,7 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
+from larq_el._lce import lce
 from larq_el.convert import convert, inspect
 from larq_el.errors import UserError
 
@@ -146,8 +147,17 @@ def test_groups_have_to_be_multiples_of_32_channels(channels, binary):
     assert conv.reason == ("" if binary else "it has 4 groups of 8 channels; LCE takes multiples of 32 channels")
 
 
-def test_what_the_converter_refuses_is_a_sentence_with_its_reason():
+def test_an_operator_that_no_runtime_has_is_refused_by_name():
     image = keras.Input((8, 8))
     model = keras.Model(image, keras.layers.Lambda(tf.linalg.det)(image), name="determinant")
-    with pytest.raises(UserError, match="the Larq Compute Engine cannot convert 'determinant': .*MatrixDeterminant"):
+    with pytest.raises(UserError, match="'determinant' uses MatrixDeterminant, which neither TFLite nor the Larq"):
         convert(model)
+
+
+def test_what_the_converter_refuses_is_a_sentence_with_its_reason(linked_model, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("error: 'tfl.conv_2d' op is bad\nnote: a stack of them")
+
+    monkeypatch.setattr(lce, "convert_saved_model", refuse)
+    with pytest.raises(UserError, match=r"Engine cannot convert 'linked': error: 'tfl.conv_2d' op is bad$"):
+        convert(linked_model)
