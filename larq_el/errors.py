@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 8
+"""More would bury the sentence that names them."""
+
 
 class UserError(ValueError):
     """A mistake that its user can mend. The message is one sentence: what was wrong, the value received, the remedy.
@@ -23,4 +26,5 @@ def closest(name: str, known: Iterable[str]) -> str:
     matches = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if matches:
         return f"did you mean {' or '.join(map(repr, matches))}?"
-    return f"known are {', '.join(map(repr, known))}"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"known are {', '.join(map(repr, known[:MOST_NAMES]))}{more}"

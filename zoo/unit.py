@@ -8,18 +8,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from larq_el._keras import keras, lq
-from larq_el.layers import ActivationScale, ElasticLink, LinkAlone
+from larq_el.layers import ActivationScale, ChannelBias, ElasticLink, LearnedScale, LinkAlone
 from larq_el.zoo.methods import Unit
+
+REDUCTION = 8
+"""Of Real-to-Binary's channel scale: input channels to hidden ones."""
 
 
 @dataclass(frozen=True)
 class Conv:
-    """What a backbone knows of a convolution: filters, square kernel size and stride in pixels, name of its layers."""
+    """What a backbone knows of a convolution: filters, square kernel size and stride in pixels, name of its layers.
+
+    A depthwise convolution has as many filters as its input has channels.
+    """
 
     filters: int
     kernel_size: int
     strides: int
     name: str
+    depthwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,15 @@ def batch_norm(x: Any, name: str) -> Any:
 
 def float_conv(x: Any, conv: Conv) -> Any:
     """A full-precision convolution without bias, padding "same"."""
+    if conv.depthwise:
+        return keras.layers.DepthwiseConv2D(
+            conv.kernel_size,
+            strides=conv.strides,
+            padding="same",
+            use_bias=False,
+            depthwise_initializer="he_normal",
+            name=f"{conv.name}_conv",
+        )(x)
     return keras.layers.Conv2D(
         conv.filters,
         conv.kernel_size,
@@ -59,6 +75,18 @@ def float_conv(x: Any, conv: Conv) -> Any:
 
 
 def _binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
+    if conv.depthwise:
+        return lq.layers.QuantDepthwiseConv2D(
+            conv.kernel_size,
+            strides=conv.strides,
+            padding="same",
+            pad_values=pad_values,
+            use_bias=False,
+            input_quantizer=unit.input_quantizer,
+            depthwise_quantizer=unit.kernel_quantizer,
+            depthwise_constraint="weight_clip",
+            name=f"{conv.name}_conv",
+        )(x)
     return lq.layers.QuantConv2D(
         conv.filters,
         conv.kernel_size,
@@ -89,6 +117,51 @@ def _norm(y: Any, site: Site) -> Any:
     return batch_norm(y, f"{site.conv.name}_bn")
 
 
+def _shift(y: Any, site: Site) -> Any:
+    return ChannelBias(name=f"{site.conv.name}_shift")(y)
+
+
+def _gain(y: Any, site: Site) -> Any:
+    return LearnedScale(name=f"{site.conv.name}_gain")(y)
+
+
+def _rescale(y: Any, site: Site) -> Any:
+    """Real-to-Binary's data-driven channel scale: a squeeze-and-excitation of the input before its sign."""
+    name = f"{site.conv.name}_rescale"
+    hidden = max(1, site.conv_input.shape[-1] // REDUCTION)
+    scale = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(site.conv_input)
+    for filters, activation in ((hidden, "relu"), (y.shape[-1], "sigmoid")):
+        # 1x1 convolutions and not dense layers: those would need a Reshape each
+        scale = keras.layers.Conv2D(
+            filters,
+            1,
+            activation=activation,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{name}_{activation}",
+        )(scale)
+    return keras.layers.Multiply(name=f"{name}d")([y, scale])
+
+
+def _prelu(y: Any, site: Site) -> Any:
+    start = keras.initializers.Constant(0.25)
+    return keras.layers.PReLU(start, shared_axes=[1, 2], name=f"{site.conv.name}_prelu")(y)
+
+
+def _rprelu(y: Any, site: Site) -> Any:
+    """ReActNet's PReLU with a learned bias before and after it."""
+    y = ChannelBias(name=f"{site.conv.name}_bias_in")(y)
+    return ChannelBias(name=f"{site.conv.name}_bias_out")(_prelu(y, site))
+
+
+def _pooled_sum(y: Any, site: Site) -> Any:
+    """The unit's real-valued input again, average-pooled where the convolution has stride 2."""
+    x = site.unit_input
+    if site.conv.strides > 1:
+        x = keras.layers.AveragePooling2D(site.conv.strides, padding="same", name=f"{site.conv.name}_shortcut_pool")(x)
+    return keras.layers.Add(name=f"{site.conv.name}_add")([y, x])
+
+
 def _relu(y: Any, site: Site) -> Any:
     return keras.layers.Activation("relu", name=f"{site.conv.name}_relu")(y)
 
@@ -115,11 +188,17 @@ def _link_alone(y: Any, site: Site) -> Any:
 
 STEPS: Mapping[str, Callable[[Any, Site], Any]] = {
     "conv": _conv,
-    "k": _k,
     "norm": _norm,
-    "relu": _relu,
     "link": _link,
     "link_alone": _link_alone,
+    "pooled_sum": _pooled_sum,
+    "k": _k,
+    "gain": _gain,
+    "rescale": _rescale,
+    "shift": _shift,
+    "relu": _relu,
+    "prelu": _prelu,
+    "rprelu": _rprelu,
 }
 
 

@@ -1,8 +1,10 @@
 """Backbones: which convolutions a network is made of. A new backbone is one file and one entry here."""
 
 from larq_el.zoo.backbones.base import Backbone, Options
+from larq_el.zoo.backbones.mobilenet import MOBILENET
+from larq_el.zoo.backbones.reactnet import REACTNETS
 from larq_el.zoo.backbones.resnet import RESNETS
 
-BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in RESNETS}
+BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*RESNETS, MOBILENET, *REACTNETS)}
 
 __all__ = ["BACKBONES", "Backbone", "Options"]

@@ -1,5 +1,7 @@
 """The methods of the paper's Table 3, and the baseline of its Table 1."""
 
+from dataclasses import replace
+
 from larq_el.zoo.methods.base import Method, Unit
 
 FLOAT = Unit(("conv", "norm"), conv="float")
@@ -12,6 +14,25 @@ SCALED_LINK = Unit(("conv", "k", "norm", "link"))
 
 BOTTLENECK = ("reduce", "spatial", "expand")
 BASIC = ("basic", "basic_last")
+
+FLOAT_RELU_FIRST = Unit(("conv", "relu", "norm"), conv="float")
+RELU_LINK = Unit(("conv", "relu", "norm", "link"))
+MOBILENET_ENDS = {"stem": FLOAT_RELU_FIRST, "depthwise_down": FLOAT_RELU_FIRST}
+"""What stays in full precision in a binarized MobileNet; ReLU stands before BatchNorm, so that signs can be -1."""
+
+BI_REAL = Unit(("conv", "norm"), input_quantizer="approx_sign", kernel_quantizer="magnitude_aware_sign")
+REACT = replace(BI_REAL, steps=("shift", "conv", "norm", "pooled_sum", "rprelu"))
+REACT_DOUBLE = replace(BI_REAL, steps=("shift", "conv", "norm", "link", "rprelu"), link="plain")
+REACT_DOUBLE_FLOAT = Unit(("conv", "norm", "link", "rprelu"), conv="float", link="plain")
+
+REAL_TO_BINARY = Unit(("norm", "conv", "rescale", "prelu"))
+REAL_TO_BINARY_LINK = Unit((*REAL_TO_BINARY.steps, "link"))
+REAL_TO_BINARY_PLAIN_LINK = replace(REAL_TO_BINARY_LINK, link="plain")
+REAL_TO_BINARY_MOBILENET = {
+    "stem": FLOAT,
+    "depthwise": REAL_TO_BINARY_PLAIN_LINK,
+    "depthwise_down": Unit(("conv", "norm", "prelu"), conv="float"),
+}
 
 S = Method(
     name="s",
@@ -34,8 +55,22 @@ EL = Method(
         "expand": LINK,
         # one shortcut a convolution is what Elastic-Link comes to where no width changes
         **dict.fromkeys(BASIC, BINARY),
+        **MOBILENET_ENDS,
+        "depthwise": replace(RELU_LINK, link="plain"),
+        "pointwise": RELU_LINK,
+        "react": REACT,
+        "react_1x1": REACT,
+        "react_double": replace(REACT_DOUBLE, link="learned"),
+        "react_double_float": replace(REACT_DOUBLE_FLOAT, link="learned"),
     },
-    published={"resnet26": 64.0, "resnet50": 65.6, "resnet18": 60.1, "resnet34": 63.2},
+    published={
+        "resnet26": 64.0,
+        "resnet50": 65.6,
+        "mobilenet": 56.4,
+        "resnet18": 60.1,
+        "resnet34": 63.2,
+        "reactnet_c": 71.9,
+    },
 )
 
 COMPARED = (
@@ -50,11 +85,12 @@ COMPARED = (
             "expand": FLOAT,
             "basic": FLOAT_RELU,
             "basic_last": FLOAT,
+            **dict.fromkeys(("stem", "depthwise", "depthwise_down", "pointwise"), FLOAT_RELU),
         },
         shortcut="strided",
         shortcut_per_conv=False,
         activation="relu",
-        published={"resnet26": 72.5, "resnet50": 75.9, "resnet18": 69.3, "resnet34": 71.5},
+        published={"resnet26": 72.5, "resnet50": 75.9, "mobilenet": 70.6, "resnet18": 69.3, "resnet34": 71.5},
     ),
     Method(
         name="xnor",
@@ -72,10 +108,11 @@ COMPARED = (
         prefix="bi_real",
         title="BiReal",
         summary="Bi-Real net: ApproxSign, magnitude-aware weights; a bottleneck keeps its residual shortcut alone.",
-        units=dict.fromkeys(
-            (*BOTTLENECK, *BASIC),
-            Unit(("conv", "norm"), input_quantizer="approx_sign", kernel_quantizer="magnitude_aware_sign"),
-        ),
+        units={
+            **dict.fromkeys((*BOTTLENECK, *BASIC, "pointwise"), BI_REAL),
+            "depthwise": replace(BI_REAL, steps=("conv", "norm", "link"), link="plain"),
+            **dict.fromkeys(("stem", "depthwise_down"), FLOAT),
+        },
         published={"resnet26": 57.8, "resnet50": 62.7, "resnet18": 56.4, "resnet34": 62.2},
     ),
     Method(
@@ -86,6 +123,54 @@ COMPARED = (
         units=dict.fromkeys((*BOTTLENECK, *BASIC), BINARY),
         published={"resnet26": 57.9, "resnet50": 61.2, "resnet18": 56.7, "resnet34": 59.5},
     ),
+    Method(
+        name="xnor_plus_plus",
+        prefix="xnor_plus_plus",
+        title="XNORPlusPlus",
+        summary="XNOR-Net++: a scale learned over channels, rows and columns, PReLU, BatchNorm first.",
+        units=dict.fromkeys((*BOTTLENECK, *BASIC), Unit(("norm", "conv", "gain", "prelu"))),
+        shortcut_per_conv=False,
+        published={"resnet18": 57.1},
+        listed=("resnet18",),
+    ),
     S,
     EL,
+    Method(
+        name="real_to_bin",
+        prefix="real_to_bin",
+        title="RealToBin",
+        summary="Real-to-Binary: BatchNorm first, data-driven scale of channels, PReLU, shortcuts where widths agree.",
+        units={
+            **dict.fromkeys((*BASIC, "reduce", "expand", "pointwise"), REAL_TO_BINARY),
+            "spatial": REAL_TO_BINARY_PLAIN_LINK,
+            **REAL_TO_BINARY_MOBILENET,
+        },
+        published={"resnet26": 64.8, "resnet50": 65.9, "mobilenet": 54.8, "resnet18": 65.4, "resnet34": 66.1},
+    ),
+    Method(
+        name="el_dagger",
+        prefix="el_dagger",
+        title="ELDagger",
+        summary="Elastic-Link with Real-to-Binary's units: links with a learned gamma on 1x1s, its scale instead of K.",
+        units={
+            **dict.fromkeys(BASIC, REAL_TO_BINARY),
+            "spatial": REAL_TO_BINARY_PLAIN_LINK,
+            **dict.fromkeys(("reduce", "expand", "pointwise"), REAL_TO_BINARY_LINK),
+            **REAL_TO_BINARY_MOBILENET,
+        },
+        published={"resnet26": 67.1, "resnet50": 68.9, "mobilenet": 61.2, "resnet18": 65.7, "resnet34": 66.5},
+    ),
+    Method(
+        name="react",
+        prefix="",
+        title="",
+        summary="ReActNet: learned thresholds of signs and PReLUs, duplicated activations where the channels double.",
+        units={
+            **dict.fromkeys(("react", "react_1x1"), REACT),
+            "react_double": REACT_DOUBLE,
+            "react_double_float": REACT_DOUBLE_FLOAT,
+        },
+        published={"reactnet_a": 69.5, "reactnet_c": 71.4},
+        source="text (ReActNet-A: its authors' repository)",
+    ),
 )
