@@ -12,6 +12,8 @@ from larq_el.convert.flatbuffer import Flatbuffer, Operator
 from larq_el.convert.reasons import why_float
 
 BINARY = "LceBconv2d"
+SAME = 0
+"""LCE's code of the padding."""
 FLOAT_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED")
 
 
@@ -30,6 +32,7 @@ class Convolution:
         binary_in_keras: whether it multiplies signs with signs in the Keras model; None where none is given.
         avoidable: whether it is float although LCE can run such a layer on bits.
         node: position of its operator in the flatbuffer.
+        fault: why LCE's fast kernels compute it wrongly; "" where they do not.
     """
 
     layer: str
@@ -42,6 +45,7 @@ class Convolution:
     binary_in_keras: bool | None = None
     avoidable: bool = False
     node: int = 0
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class Report:
     def lost(self) -> list[Convolution]:
         """Convolutions that are binary in Keras, could be here, and are not."""
         return [conv for conv in self.convolutions if conv.avoidable]
+
+    @property
+    def faulty(self) -> list[Convolution]:
+        """Convolutions that LCE's fast kernels compute wrongly."""
+        return [conv for conv in self.convolutions if conv.fault]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -125,6 +134,22 @@ def _convolution(operator: Operator, flatbuffer: Flatbuffer) -> Convolution:
         macs=prod(kernel) * prod(pixels),
         bytes=sum(tensor.nbytes for tensor in operator.inputs if tensor is not None),
         node=operator.index,
+        fault=_fault(operator) if binary else "",
+    )
+
+
+def _fault(operator: Operator) -> str:
+    """LCE 0.16: zero padding around an image that is smaller than the kernel. Its reference kernel is right."""
+    _, *kernel, _ = operator.input(1).shape
+    _, *image, _ = operator.input(0).shape
+    dilation = [operator.options.get(f"dilation_{axis}_factor", 1) for axis in ("height", "width")]
+    window = [(size - 1) * factor + 1 for size, factor in zip(kernel, dilation, strict=True)]
+    zero_padded = operator.options.get("padding") == SAME and operator.options.get("pad_values", 0) == 0
+    if not zero_padded or all(size >= wanted for size, wanted in zip(image, window, strict=True)):
+        return ""
+    return (
+        f"LCE's fast kernels compute a zero-padded {window[0]}x{window[1]} wrongly on an image of {image[0]}x{image[1]}"
+        "; use larger images or pad_values=1"
     )
 
 

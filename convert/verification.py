@@ -3,22 +3,26 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from larq_el._keras import keras
 from larq_el._lce import interpreter as lce_interpreter
-from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.flatbuffer import Flatbuffer, Operator
 from larq_el.convert.matching import match
 from larq_el.convert.report import inspect
 from larq_el.errors import UserError
 
 DIFFERS = 1e-3
 """Two values differ where they are apart by more than this share of the layer's largest magnitude."""
+WRONG = 1e-3
+"""A layer is wrong where, on equal inputs, more than this share of its values differs."""
 PARTED = 0.05
-"""Two layers have parted where more than this share of their values differs: signs near zero that float rounding turned
-over touch fewer."""
+"""Two networks have parted where more than this share of a layer's values differs: signs near zero that float rounding
+turned over in the layers before touch fewer in a trained network."""
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,16 @@ class LayerDifference:
 
     # Attributes
         layer: the Keras layer's name (the convolution; its BatchNorm and activation are fused into it).
-        max_abs_diff: largest difference of two values.
-        differing: share of the values that differ by more than `DIFFERS`, 0 to 1.
+        max_abs_diff: largest difference of two values, both networks computing from the image.
+        differing: share of the values that differ by more than `DIFFERS` then, 0 to 1.
+        differing_alone: the same where Keras computes this layer from the flatbuffer's own input to it, so that no
+            difference of earlier layers counts; None where there is no such input, as between bitpacked layers.
     """
 
     layer: str
     max_abs_diff: float
     differing: float
+    differing_alone: float | None
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,10 @@ class Verification:
 
     @property
     def parted_at(self) -> str | None:
-        """The first layer whose values have parted, None where none has."""
-        return next((layer.layer for layer in self.layers if layer.differing > PARTED), None)
+        """The first layer that is wrong; if none is and too few samples agree, the first whose values have parted."""
+        wrong = (layer.layer for layer in self.layers if (layer.differing_alone or 0.0) > WRONG)
+        parted = (layer.layer for layer in self.layers if layer.differing > PARTED and not self.passed)
+        return next(chain(wrong, parted), None)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -78,8 +87,9 @@ def verify(
 ) -> Verification:
     """Compares a flatbuffer with its Keras model, by LCE's own interpreter.
 
-    Whole models are compared by the class that they name and by their logits; and so that a difference can be found,
-    layer by layer: the interpreter is made to show the convolutions inside the flatbuffer.
+    Whole models are compared by the class that they name and by their logits. So that a difference can be found, the
+    interpreter is made to show the tensors inside the flatbuffer, and they are compared layer by layer: both networks
+    computing from the image, and Keras computing each layer from the flatbuffer's own input to it.
 
     # Arguments
         model: the `tf.keras.Model` that was converted, with one image as input and one output.
@@ -96,18 +106,18 @@ def verify(
     _check_samples(model, samples)
     content = Flatbuffer(flatbuffer)
     pairs = _pairs(model, content)
-    outputs = content.outputs + [tensor for _, tensor, _ in pairs]
-    keras_outputs = list(model.outputs) + [candidate for *_, candidates in pairs for candidate in candidates]
-    probe = keras.Model(model.inputs, keras_outputs)
-    run = _interpreter(content.with_outputs(outputs), model)
-    compared = _Comparison(len(pairs), [len(candidates) for *_, candidates in pairs])
-    for start in range(0, len(samples), 16):
-        batch = samples[start : start + 16]
-        expected = [np.asarray(value) for value in _as_list(probe.predict_on_batch(batch))]
-        compared.add(expected, run(batch))
-    names = [layer.name for layer, *_ in pairs]
-    softmax = [node.name == "SOFTMAX" for node in content.operators if node.outputs[0].index == content.outputs[0]]
-    return compared.result(names, logits=bool(softmax and softmax[0]), min_agreement=min_agreement)
+    shown = list(dict.fromkeys([*content.outputs, *(tensor for pair in pairs for tensor in pair.tensors)]))
+    run = _interpreter(content.with_outputs(shown), model)
+    whole = keras.Model(model.inputs, [*model.outputs, *(tensor for pair in pairs for tensor in pair.candidates)])
+    compared = _Comparison(pairs)
+    for start in range(0, len(samples), BATCH):
+        batch = samples[start : start + BATCH]
+        got = dict(zip(shown, run(batch), strict=True))
+        output, *expected = map(np.asarray, _as_list(whole.predict_on_batch(batch)))
+        compared.add_outputs(output, got[content.outputs[0]])
+        compared.add_layers(expected, got)
+    softmax = any(node.name == "SOFTMAX" and node.outputs[0].index == content.outputs[0] for node in content.operators)
+    return compared.result(logits=softmax, min_agreement=min_agreement)
 
 
 def _check_samples(model: Any, samples: np.ndarray) -> None:
@@ -118,40 +128,94 @@ def _check_samples(model: Any, samples: np.ndarray) -> None:
         raise UserError(f"samples must have shape (N, {', '.join(map(str, wanted))}), got {tuple(samples.shape)}.")
 
 
-def _pairs(model: Any, content: Flatbuffer) -> list[tuple[Any, int, list[Any]]]:
-    """Keras layer, the flatbuffer's tensor, and the Keras tensors that it may be, in the order of execution.
+@dataclass(frozen=True)
+class _Pair:
+    """A Keras layer and where it is in the flatbuffer.
 
-    What is fused into a convolution follows it in Keras: the tensor is its own output, or its BatchNorm's or
-    activation's.
+    # Attributes
+        layer: the Keras layer.
+        output: the flatbuffer's tensor.
+        source: the tensor that the layer computes from, before its sign; None where there is none in float32.
+        followers: BatchNorms and activations behind the layer, any of which may be fused into it in the flatbuffer.
+        linear: a twin of a layer with an activation of its own, without that; None for others.
     """
-    layers = match(model, content, inspect(content))
+
+    layer: Any
+    output: int
+    source: int | None
+    followers: list[Any]
+    linear: Any
+
+    @property
+    def tensors(self) -> list[int]:
+        return [self.output] if self.source is None else [self.output, self.source]
+
+    @property
+    def candidates(self) -> list[Any]:
+        """The Keras tensors that `output` may be."""
+        chain_of = [layer.output for layer in (self.layer, *self.followers)]
+        return chain_of if self.linear is None else [*chain_of, self.linear(self.layer.input)]
+
+    def alone(self, source: np.ndarray) -> list[np.ndarray]:
+        """The values of `candidates` that Keras computes from the flatbuffer's input to the layer."""
+        values = [self.layer(source)]
+        for follower in self.followers:
+            values.append(follower(values[-1]))
+        if self.linear is not None:
+            values.append(self.linear(source))
+        return [np.asarray(value) for value in values]
+
+
+def _pairs(model: Any, content: Flatbuffer) -> list[_Pair]:
+    """The layers that the flatbuffer computes in float32, in the order of execution."""
+    nodes = _nodes(model)
     pairs = []
-    for node, layer in sorted(layers.items()):
-        tensor = content.operators[node].outputs[0]
+    for node, layer in sorted(match(model, content, inspect(content)).items()):
+        operator = content.operators[node]
+        tensor = operator.outputs[0]
         if tensor.dtype == "float32" and tensor.index not in content.outputs:
-            pairs.append((layer, tensor.index, _fused(layer)))
+            source = _source(operator, layer, content)
+            pairs.append(_Pair(layer, tensor.index, source, _followers(layer, nodes), _linear(layer)))
     return pairs
 
 
-def _fused(layer: Any) -> list[Any]:
-    """The output of a layer, and of the BatchNorms and activations behind it, as long as there is one way on."""
-    tensors = [layer.output]
-    if getattr(layer, "activation", keras.activations.linear) is not keras.activations.linear:
-        # an operator of its own: the convolution's tensor is what it is made of
-        tensors.append(_without_activation(layer))
-    while len(layer.outbound_nodes) == 1:
-        layer = layer.outbound_nodes[0].outbound_layer
+def _source(operator: Operator, layer: Any, content: Flatbuffer) -> int | None:
+    """The real-valued tensor that the layer's own sign is taken of, or that a layer without a sign reads."""
+    tensor = operator.input(0)
+    for name in ("LceDequantize", "LceQuantize"):
+        producer = content.producers.get(tensor.index)
+        if producer is not None and producer.name == name:
+            tensor = producer.input(0)
+    fits = tensor.dtype == "float32" and tensor.shape[1:] == tuple(layer.input_shape[1:])
+    return tensor.index if fits else None
+
+
+def _nodes(model: Any) -> set[int]:
+    """The calls that a model is made of, by identity: its layers may have been called elsewhere too."""
+    nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return nodes.union(*map(_nodes, inner))
+
+
+def _followers(layer: Any, nodes: set[int]) -> list[Any]:
+    """The BatchNorms and activations behind a layer, as long as there is one way on."""
+    followers: list[Any] = []
+    while len(onward := [node for node in layer.outbound_nodes if id(node) in nodes]) == 1:
+        layer = onward[0].outbound_layer
         if not isinstance(layer, keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU):
             break
-        tensors.append(layer.output)
-    return tensors
+        followers.append(layer)
+    return followers
 
 
-def _without_activation(layer: Any) -> Any:
+def _linear(layer: Any) -> Any:
+    """A layer's twin without its activation, which may be an operator of its own in the flatbuffer."""
+    if getattr(layer, "activation", keras.activations.linear) is keras.activations.linear:
+        return None
     twin = type(layer).from_config({**layer.get_config(), "activation": None, "name": f"{layer.name}_linear"})
-    output = twin(layer.input)
+    twin.build(layer.input_shape)
     twin.set_weights(layer.get_weights())
-    return output
+    return twin
 
 
 def _interpreter(content: bytes, model: Any) -> Callable[[np.ndarray], list[np.ndarray]]:
@@ -173,40 +237,39 @@ def _as_list(value: Any) -> list[Any]:
 class _Comparison:
     """Gathers the differences batch by batch."""
 
-    def __init__(self, layers: int, candidates: list[int]) -> None:
-        self._candidates = candidates
+    def __init__(self, pairs: list[_Pair]) -> None:
+        self._pairs = pairs
         self._agree: list[np.ndarray] = []
         self._outputs: list[np.ndarray] = []
         # for each layer and candidate: largest difference, number of values that differ, number of values, sum
-        self._sums = [np.zeros((count, 4)) for count in candidates]
-        self._layers = layers
+        self._whole = [np.zeros((1 + len(pair.followers) + (pair.linear is not None), 4)) for pair in pairs]
+        self._alone = [np.zeros_like(sums) for sums in self._whole]
 
-    def add(self, expected: list[np.ndarray], got: list[np.ndarray]) -> None:
-        """Compares one batch: Keras's output and candidates with the flatbuffer's output and layers."""
-        self._agree.append(expected[0].argmax(axis=-1) == got[0].argmax(axis=-1))
-        self._outputs.append(np.abs(expected[0] - got[0]))
-        at = 1
-        for layer in range(self._layers):
-            for candidate in range(self._candidates[layer]):
-                self._add_layer(self._sums[layer][candidate], expected[at], got[1 + layer])
-                at += 1
+    def add_outputs(self, expected: np.ndarray, got: np.ndarray) -> None:
+        """Compares the networks' outputs for one batch."""
+        self._agree.append(expected.argmax(axis=-1) == got.argmax(axis=-1))
+        self._outputs.append(np.abs(expected - got))
 
-    @staticmethod
-    def _add_layer(sums: np.ndarray, expected: np.ndarray, got: np.ndarray) -> None:
-        difference = np.abs(expected - got.reshape(expected.shape))
-        differs = difference > DIFFERS * max(np.abs(expected).max(), np.finfo(np.float32).tiny)
-        sums[0] = max(sums[0], difference.max())
-        sums[1:] += differs.sum(), difference.size, difference.sum()
+    def add_layers(self, whole: list[np.ndarray], got: dict[int, np.ndarray]) -> None:
+        """Compares the layers: `whole` holds the candidates of all pairs one after another."""
+        rest = iter(whole)
+        for at, pair in enumerate(self._pairs):
+            alone = [] if pair.source is None else pair.alone(got[pair.source])
+            for candidate in range(len(self._whole[at])):
+                _add(self._whole[at][candidate], next(rest), got[pair.output])
+                if alone:
+                    _add(self._alone[at][candidate], alone[candidate], got[pair.output])
 
-    def result(self, names: list[str], *, logits: bool, min_agreement: float) -> Verification:
+    def result(self, *, logits: bool, min_agreement: float) -> Verification:
         """The comparison of all batches; `logits`: whether the last layer is what a softmax is made of."""
-        # the candidate that is nearest is the one that the flatbuffer's tensor is
-        nearest = [sums[np.argmin(sums[:, 3])] for sums in self._sums]
-        layers = tuple(
-            LayerDifference(name, float(sums[0]), float(sums[1] / sums[2]))
-            for name, sums in zip(names, nearest, strict=True)
-        )
-        last = nearest[-1] if logits and nearest else None
+        layers, last = [], None
+        for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
+            # the candidate that is nearest is the one that the flatbuffer's tensor is
+            at = int(np.argmin((whole if pair.source is None else alone)[:, 3]))
+            last = whole[at]
+            differing_alone = None if pair.source is None else float(alone[at][1] / alone[at][2])
+            layers.append(LayerDifference(pair.layer.name, float(last[0]), float(last[1] / last[2]), differing_alone))
+        last = last if logits else None
         agree, outputs = np.concatenate(self._agree), np.concatenate(self._outputs)
         return Verification(
             samples=len(agree),
@@ -215,6 +278,14 @@ class _Comparison:
             mean_abs_diff=float(outputs.mean()),
             logits_max_abs_diff=None if last is None else float(last[0]),
             logits_mean_abs_diff=None if last is None else float(last[3] / last[2]),
-            layers=layers,
+            layers=tuple(layers),
             min_agreement=min_agreement,
         )
+
+
+def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray) -> None:
+    """Adds one batch to the sums of a layer's candidate."""
+    difference = np.abs(expected - got.reshape(expected.shape))
+    differs = difference > DIFFERS * max(np.abs(expected).max(), np.finfo(np.float32).tiny)
+    sums[0] = max(sums[0], difference.max())
+    sums[1:] += differs.sum(), difference.size, difference.sum()

@@ -9,12 +9,16 @@ from rich.table import Table
 
 def print_report(report: Any, title: str) -> None:
     """Prints a `larq_el.convert.Report`: a row a convolution, then the sums."""
-    table = Table("layer", "operator", "kernel", "MACs", "bytes", "why float", title=title)
+    table = Table("layer", "operator", "kernel", "MACs", "bytes", "why float, or wrong", title=title)
     for conv in report.convolutions:
-        style = None if conv.binary or not conv.avoidable else "red"
-        kernel = "x".join(map(str, conv.kernel))
         table.add_row(
-            conv.layer, conv.operator, kernel, f"{conv.macs / 1e6:.2f}M", f"{conv.bytes:,}", conv.reason, style=style
+            conv.layer,
+            conv.operator,
+            "x".join(map(str, conv.kernel)),
+            f"{conv.macs / 1e6:.2f}M",
+            f"{conv.bytes:,}",
+            conv.fault or conv.reason,
+            style="red" if conv.fault or conv.avoidable else None,
         )
     console = _console()
     console.print(table)

@@ -49,8 +49,17 @@ def command(
     if as_json:
         options.print_json(result.to_dict())
     else:
-        rows = [[diff.layer, f"{diff.max_abs_diff:.2e}", f"{diff.differing:.3%}"] for diff in result.layers]
-        print_rows(f"{model} against {flatbuffer}", ["layer", "max |difference|", "differing values"], rows)
+        rows = [
+            [
+                diff.layer,
+                "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
+                f"{diff.differing:.3%}",
+                f"{diff.max_abs_diff:.2e}",
+            ]
+            for diff in result.layers
+        ]
+        columns = ["layer", "differing, on equal inputs", "from the image", "max |difference|"]
+        print_rows(f"{model} against {flatbuffer}", columns, rows)
         logits = (
             ""
             if result.logits_max_abs_diff is None

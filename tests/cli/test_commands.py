@@ -74,6 +74,19 @@ def test_a_lost_convolution_is_refused_by_name_and_no_file_kept(tmp_path, capsys
     assert output.exists()
 
 
+def test_a_convolution_that_lce_computes_wrongly_is_refused(tmp_path, capsys):
+    image = keras.Input((2, 2, 32))
+    conv = lq.layers.QuantConv2D(
+        32, 3, padding="same", input_quantizer="ste_sign", kernel_quantizer="ste_sign", kernel_constraint="weight_clip"
+    )
+    keras.Model(image, conv(image)).save(tmp_path / "small.keras")
+    output = tmp_path / "small.tflite"
+    error = fails(capsys, 1, "convert", tmp_path / "small.keras", "-o", output)
+    assert "compute a zero-padded 3x3 wrongly on an image of 2x2; use larger images or pad_values=1" in error
+    assert not output.exists()
+    assert run(group, ["convert", str(tmp_path / "small.keras"), "-o", str(output), "--allow-faulty"]) == 0
+
+
 def test_convert_refuses_what_it_cannot_read(tmp_path, capsys):
     text = tmp_path / "text.h5"
     text.write_text("not a model")

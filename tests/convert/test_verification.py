@@ -66,3 +66,29 @@ def test_two_outputs_are_refused(flatbuffer):
     two = keras.Model(image, [image, keras.layers.ReLU()(image)], name="two")
     with pytest.raises(UserError, match="one input and one output, and 'two' has more"):
         verify(two, flatbuffer, np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_a_layer_that_lce_computes_wrongly_is_found_on_equal_inputs():
+    from larq_el._keras import lq
+
+    image = keras.Input((2, 2, 32))
+    conv = lq.layers.QuantConv2D(
+        32,
+        3,
+        padding="same",
+        use_bias=False,
+        input_quantizer="ste_sign",
+        kernel_quantizer="ste_sign",
+        kernel_constraint="weight_clip",
+        name="smaller_than_its_kernel",
+    )
+    x = keras.layers.BatchNormalization()(conv(image))
+    model = keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+    samples = np.random.default_rng(0).normal(size=(8, 2, 2, 32)).astype(np.float32)
+    result = verify(model, convert(model).flatbuffer, samples)
+    assert result.parted_at == "smaller_than_its_kernel"
+    assert result.layers[0].differing_alone > 0.5
+
+
+def test_verifying_twice_gives_the_same(linked_model, flatbuffer, samples):
+    assert verify(linked_model, flatbuffer, samples) == verify(linked_model, flatbuffer, samples)
