@@ -10,7 +10,7 @@ from larq_el._keras import keras, tf
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.matching import report_for
 from larq_el.convert.report import Report
-from larq_el.errors import UserError, closest
+from larq_el.errors import UserError, closest, first_line
 from larq_el.files import check_output, write_atomically
 
 FLOAT_OPS = ("float32", "float16", "int8")
@@ -111,8 +111,7 @@ def _run_converter(model: Any) -> bytes:
             _save_inference(model, folder)
             return lce.convert_saved_model(folder)
         except Exception as error:  # the converter raises whatever TensorFlow and MLIR raise
-            reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-            raise UserError(f"the Larq Compute Engine cannot convert {model.name!r}: {reason}") from error
+            raise UserError(f"the Larq Compute Engine cannot convert {model.name!r}: {first_line(error)}") from error
 
 
 def _save_inference(model: Any, folder: str) -> None:

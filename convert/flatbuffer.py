@@ -99,16 +99,6 @@ class Flatbuffer:
         """The operator that computes each tensor, by the tensor's index."""
         return {tensor.index: operator for operator in self.operators for tensor in operator.outputs}
 
-    @cached_property
-    def consumers(self) -> dict[int, list[Operator]]:
-        """The operators that read each tensor, by the tensor's index."""
-        consumers: dict[int, list[Operator]] = {}
-        for operator in self.operators:
-            for tensor in operator.inputs:
-                if tensor is not None:
-                    consumers.setdefault(tensor.index, []).append(operator)
-        return consumers
-
     def with_outputs(self, tensors: list[int]) -> bytes:
         """The same model with other tensors as its outputs, so that an interpreter shows what is inside it.
 

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, first_line
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -81,7 +81,7 @@ def _load(path: Path) -> Any:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras, h5py, zipfile and TensorFlow each raise their own
-        reason = (str(error).strip() or type(error).__name__).split("\n")[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         hint = "; a file of weights alone goes with --weights and the model's name" if path.suffix != ".keras" else ""
         raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}{hint}.") from error
     if not isinstance(model, keras.Model):

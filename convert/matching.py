@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, lq
+from larq_el.complexity import leaf_layers
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.reasons import IMPOSSIBLE, why_float
 from larq_el.convert.report import Convolution, Report, inspect, kernel_signs
@@ -69,13 +70,8 @@ def match(model: Any, flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
 
 def _weighted(model: Any) -> list[Any]:
     """Convolutions and dense layers, also those of models inside the model."""
-    layers = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            layers.extend(_weighted(layer))
-        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
-            layers.append(layer)
-    return layers
+    kinds = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+    return [layer for layer in leaf_layers(model) if isinstance(layer, kinds)]
 
 
 def _signs(layer: Any) -> np.ndarray | None:

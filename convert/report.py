@@ -155,9 +155,7 @@ def _fault(operator: Operator) -> str:
 
 def _kernel_shape(operator: Operator) -> tuple[int, ...]:
     """(height, width, input channels of a group, output channels); a dense layer is a 1x1."""
-    shape = operator.input(0 if operator.name == "TRANSPOSE_CONV" else 1).shape
-    if operator.name == "TRANSPOSE_CONV":
-        shape = operator.input(1).shape
+    shape = operator.input(1).shape
     if operator.name == "FULLY_CONNECTED":
         return (1, 1, shape[1], shape[0])
     if operator.name == "DEPTHWISE_CONV_2D":

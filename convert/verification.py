@@ -220,12 +220,12 @@ def _linear(layer: Any) -> Any:
 
 def _interpreter(content: bytes, model: Any) -> Callable[[np.ndarray], list[np.ndarray]]:
     interpreter = lce_interpreter(content)
-    got, wanted = tuple(interpreter.input_shapes[0][1:]), tuple(model.input_shape[1:])
-    outputs = tuple(interpreter.output_shapes[0][1:]), tuple(model.output_shape[1:])
-    if got != wanted or outputs[0] != outputs[1]:
+    got = [tuple(shapes[0][1:]) for shapes in (interpreter.input_shapes, interpreter.output_shapes)]
+    wanted = [tuple(shape[1:]) for shape in (model.input_shape, model.output_shape)]
+    if got != wanted:
         raise UserError(
-            f"the flatbuffer is not a conversion of {model.name!r}: it maps {got} to {outputs[0]}, the model maps "
-            f"{wanted} to {outputs[1]}."
+            f"the flatbuffer is not a conversion of {model.name!r}: it maps {got[0]} to {got[1]}, the model maps "
+            f"{wanted[0]} to {wanted[1]}."
         )
     return lambda batch: _as_list(interpreter.predict(np.asarray(batch, np.float32)))
 

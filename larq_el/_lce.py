@@ -5,7 +5,7 @@ from typing import Any
 import larq_el._keras  # noqa: F401  # isort: skip
 import larq_compute_engine as lce
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, one_line
 
 __all__ = ["interpreter", "lce"]
 
@@ -25,5 +25,6 @@ def interpreter(flatbuffer: bytes, *, num_threads: int = 1, indirect: bool = Fal
     try:
         return lce.testing.Interpreter(flatbuffer, num_threads, use_indirect_bgemm=indirect, use_xnnpack=xnnpack)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise UserError(f"the interpreter of the Larq Compute Engine cannot run the model: {reason}.") from error
+        raise UserError(
+            f"the interpreter of the Larq Compute Engine cannot run the model: {one_line(error)}."
+        ) from error

@@ -107,14 +107,18 @@ def complexity(model: Any) -> Complexity:
     >>> round(complexity(zoo.BiRealResNet18()).ops / 1e6, 1)  # the Bi-Real paper: 1.63e8
     164.0
     """
-    return Complexity(tuple(_count(layer) for layer in _leaves(model)))
+    return Complexity(tuple(_count(layer) for layer in leaf_layers(model)))
 
 
-def _leaves(model: Any) -> list[Any]:
-    """The layers of a model and of the models inside it, in order."""
+def leaf_layers(model: Any) -> list[Any]:
+    """The layers of a model and of the models inside it, in order.
+
+    # Arguments
+        model: a `tf.keras.Model`.
+    """
     leaves = []
     for layer in model.layers:
-        leaves.extend(_leaves(layer) if isinstance(layer, keras.Model) else [layer])
+        leaves.extend(leaf_layers(layer) if isinstance(layer, keras.Model) else [layer])
     return leaves
 
 

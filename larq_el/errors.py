@@ -14,6 +14,24 @@ class UserError(ValueError):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message, for the middle of a sentence of ours.
+
+    >>> first_line(OSError("no such file\\n  a trace of it")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
+
+
+def one_line(error: BaseException) -> str:
+    """The whole of a native library's message, whose lines are parts of one sentence.
+
+    >>> one_line(RuntimeError("ERROR at 290 :\\n Invoke failed."))
+    'ERROR at 290 : Invoke failed'
+    """
+    return " ".join(str(error).split()).rstrip(" .")
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """Names the known names nearest to a misspelt one, for the end of an error message.
 

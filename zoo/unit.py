@@ -52,53 +52,29 @@ def batch_norm(x: Any, name: str) -> Any:
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
+def _shared(conv: Conv) -> dict[str, Any]:
+    """The arguments that every kind of convolution takes: no bias (BatchNorm has one), padding "same"."""
+    return {"strides": conv.strides, "padding": "same", "use_bias": False, "name": f"{conv.name}_conv"}
+
+
 def float_conv(x: Any, conv: Conv) -> Any:
     """A full-precision convolution without bias, padding "same"."""
+    size, shared = conv.kernel_size, _shared(conv)
     if conv.depthwise:
-        return keras.layers.DepthwiseConv2D(
-            conv.kernel_size,
-            strides=conv.strides,
-            padding="same",
-            use_bias=False,
-            depthwise_initializer="he_normal",
-            name=f"{conv.name}_conv",
-        )(x)
-    return keras.layers.Conv2D(
-        conv.filters,
-        conv.kernel_size,
-        strides=conv.strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{conv.name}_conv",
-    )(x)
+        return keras.layers.DepthwiseConv2D(size, depthwise_initializer="he_normal", **shared)(x)
+    return keras.layers.Conv2D(conv.filters, size, kernel_initializer="he_normal", **shared)(x)
 
 
 def _binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
+    size, shared = conv.kernel_size, {**_shared(conv), "input_quantizer": unit.input_quantizer}
+    # a 1x1 pads nothing; the default keeps Larq from building a PadV2
+    shared["pad_values"] = pad_values if size > 1 else 0.0
     if conv.depthwise:
         return lq.layers.QuantDepthwiseConv2D(
-            conv.kernel_size,
-            strides=conv.strides,
-            padding="same",
-            pad_values=pad_values,
-            use_bias=False,
-            input_quantizer=unit.input_quantizer,
-            depthwise_quantizer=unit.kernel_quantizer,
-            depthwise_constraint="weight_clip",
-            name=f"{conv.name}_conv",
+            size, depthwise_quantizer=unit.kernel_quantizer, depthwise_constraint="weight_clip", **shared
         )(x)
     return lq.layers.QuantConv2D(
-        conv.filters,
-        conv.kernel_size,
-        strides=conv.strides,
-        padding="same",
-        # a 1x1 pads nothing; the default keeps Larq from building a PadV2
-        pad_values=pad_values if conv.kernel_size > 1 else 0.0,
-        use_bias=False,
-        input_quantizer=unit.input_quantizer,
-        kernel_quantizer=unit.kernel_quantizer,
-        kernel_constraint="weight_clip",
-        name=f"{conv.name}_conv",
+        conv.filters, size, kernel_quantizer=unit.kernel_quantizer, kernel_constraint="weight_clip", **shared
     )(x)
 
 

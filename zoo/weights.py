@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, first_line
 
 
 def load_weights(model: Any, weights: str | os.PathLike[str]) -> None:
@@ -27,5 +27,4 @@ def load_weights(model: Any, weights: str | os.PathLike[str]) -> None:
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"{path!r} does not hold the weights of {model.name!r}: {reason}") from error
+        raise UserError(f"{path!r} does not hold the weights of {model.name!r}: {first_line(error)}") from error

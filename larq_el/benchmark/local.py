@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from larq_el.convert.flatbuffer import Flatbuffer
-from larq_el.errors import UserError, closest
+from larq_el.errors import UserError, closest, one_line
 
 Run = Callable[[], Any]
 
@@ -151,9 +151,7 @@ def _started(path: Path, model: Flatbuffer, runtime: str, num_threads: int) -> R
         run = RUNTIMES[runtime](model, num_threads)
         run()
     except (RuntimeError, ValueError) as error:
-        # native messages have several lines
-        reason = " ".join(str(error).split()).rstrip(" .")
-        raise UserError(f"{str(path)!r} does not run in {runtime!r}: {reason}.") from error
+        raise UserError(f"{str(path)!r} does not run in {runtime!r}: {one_line(error)}.") from error
     return run
 
 

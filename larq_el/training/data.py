@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
-from larq_el.errors import UserError
+from larq_el.errors import UserError, first_line
 from larq_el.training.augmentation import SMALL, augment, central
 from larq_el.zoo.preprocessing import preprocess_input
 
@@ -137,7 +137,7 @@ def _tfds(name: str, data_dir: str | None) -> ImageDataset:
         builder = tfds.builder(name, data_dir=data_dir)
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(
-            f"TensorFlow Datasets has no data set {name!r} ({_first_line(error)}); 'digits' needs no download, and "
+            f"TensorFlow Datasets has no data set {name!r} ({first_line(error)}); 'digits' needs no download, and "
             "https://www.tensorflow.org/datasets/catalog lists the others."
         ) from error
     features = builder.info.features
@@ -148,7 +148,7 @@ def _tfds(name: str, data_dir: str | None) -> ImageDataset:
     except Exception as error:  # TFDS raises whatever its download and its parsers raise
         raise UserError(
             f"data set {name!r} is not in {builder.data_dir!r} and could not be prepared there; without a network, "
-            f"prepare it elsewhere and give its folder as data_dir ({_first_line(error)})."
+            f"prepare it elsewhere and give its folder as data_dir ({first_line(error)})."
         ) from error
     preferred = (TEST_SPLITS.get(builder.name, "test"), "validation")
     test = next((split for split in preferred if split in builder.info.splits), None)
@@ -187,10 +187,6 @@ def _in_memory(data: ImageDataset, shape: tuple[int, ...]) -> ImageDataset:
     return replace(
         data, train=train, test=test, decode=tf.identity, shuffle_buffer=SHUFFLE_BUFFER, default_image_size=size
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).split("\n")[0]
 
 
 def image_size_of(model: Any) -> tuple[int, int]:

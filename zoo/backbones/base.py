@@ -6,6 +6,14 @@ from typing import Any, Literal
 
 from larq_el.zoo.methods import Method
 
+SMALL_IMAGE = 64
+"""Pixels: images below this height keep their resolution through a first convolution of stride 1."""
+
+
+def is_small(image: Any) -> bool:
+    """Whether an image (N, H, W, C) is known to be a small one."""
+    return image.shape[1] is not None and image.shape[1] < SMALL_IMAGE
+
 
 @dataclass(frozen=True)
 class Options:

@@ -14,8 +14,7 @@ Reference: https://arxiv.org/abs/1704.04861
 
 from typing import Any
 
-from larq_el.zoo.backbones.base import Backbone, Options
-from larq_el.zoo.backbones.resnet import SMALL_IMAGE
+from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
 from larq_el.zoo.unit import Conv, conv_unit
 
@@ -26,8 +25,7 @@ PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),)
 
 def mobilenet(image: Any, method: Method, options: Options) -> Any:
     """A 3x3 and thirteen pairs; the 3x3 has stride 2, or 1 for small images."""
-    small = image.shape[1] is not None and image.shape[1] < SMALL_IMAGE
-    stem = Conv(options.channels(STEM_FILTERS), 3, 1 if small else 2, "stem")
+    stem = Conv(options.channels(STEM_FILTERS), 3, 1 if is_small(image) else 2, "stem")
     x = conv_unit(image, stem, method.units["stem"], options.pad_values)
     for index, (filters, strides) in enumerate(PAIRS, start=1):
         role = "depthwise_down" if strides > 1 else "depthwise"

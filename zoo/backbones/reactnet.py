@@ -19,17 +19,15 @@ Reference: https://arxiv.org/abs/2003.03488, https://github.com/liuzechun/ReActN
 from functools import partial
 from typing import Any
 
-from larq_el.zoo.backbones.base import Backbone, Options
+from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.backbones.mobilenet import PAIRS, STEM_FILTERS
-from larq_el.zoo.backbones.resnet import SMALL_IMAGE
 from larq_el.zoo.methods import Method
 from larq_el.zoo.unit import Conv, batch_norm, conv_unit, float_conv
 
 
 def reactnet(image: Any, method: Method, options: Options, *, doubling: str) -> Any:
     """A 3x3 in full precision and thirteen blocks; the 3x3 has stride 2, or 1 for small images."""
-    small = image.shape[1] is not None and image.shape[1] < SMALL_IMAGE
-    x = float_conv(image, Conv(options.channels(STEM_FILTERS), 3, 1 if small else 2, "stem"))
+    x = float_conv(image, Conv(options.channels(STEM_FILTERS), 3, 1 if is_small(image) else 2, "stem"))
     x = batch_norm(x, "stem_bn")
     for index, (full, strides) in enumerate(PAIRS, start=1):
         channels, filters = x.shape[-1], options.channels(full)

@@ -18,14 +18,12 @@ from functools import partial
 from typing import Any
 
 from larq_el._keras import keras
-from larq_el.zoo.backbones.base import Backbone, Options
+from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
 from larq_el.zoo.unit import Conv, batch_norm, conv_unit, float_conv
 
 STAGE_FILTERS = (64, 128, 256, 512)
 EXPANSION = 4
-SMALL_IMAGE = 64
-"""Pixels: images below this height keep their resolution through a 3x3 stem without max-pool."""
 
 Block = Callable[..., Any]
 
@@ -33,7 +31,7 @@ Block = Callable[..., Any]
 def stem(x: Any, method: Method, options: Options) -> Any:
     """7x7 with stride 2 and a 3x3 max-pool with stride 2, or one 3x3 with stride 1 for small images."""
     filters = options.channels(STAGE_FILTERS[0])
-    small = x.shape[1] is not None and x.shape[1] < SMALL_IMAGE
+    small = is_small(x)
     x = float_conv(x, Conv(filters, 3, 1, "stem") if small else Conv(filters, 7, 2, "stem"))
     x = activate(batch_norm(x, "stem_bn"), method, "stem")
     return x if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
