@@ -14,7 +14,7 @@ from larq_el.complexity import leaf_layers
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.reasons import IMPOSSIBLE, why_float
 from larq_el.convert.report import Convolution, Report, inspect, kernel_signs
-from larq_el.quantizers import is_binary_convolution
+from larq_el.quantizers import convolutions, is_binary_convolution
 
 
 def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
@@ -53,7 +53,7 @@ def match(model: Any, flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
     First by the kernel's signs; what is left, such as a kernel that int8 rounded to zeros, by its shape in the order of
     execution.
     """
-    layers = [(layer, signs) for layer in _weighted(model) if (signs := _signs(layer)) is not None]
+    layers = [(layer, signs) for layer in _weighted(model) for signs in _signs(layer)]
     signs_of = {conv.node: kernel_signs(flatbuffer.operators[conv.node]) for conv in report.convolutions}
     found: dict[int, Any] = {}
     for exact in (True, False):
@@ -74,15 +74,18 @@ def _weighted(model: Any) -> list[Any]:
     return [layer for layer in leaf_layers(model) if isinstance(layer, kinds)]
 
 
-def _signs(layer: Any) -> np.ndarray | None:
-    """As `kernel_signs`, of a Keras layer that has weights yet."""
+def _signs(layer: Any) -> list[np.ndarray]:
+    """As `kernel_signs`, of each convolution of a Keras layer that has weights yet."""
     if not layer.built:
-        return None
+        return []
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         kernel = _values(layer.depthwise_kernel)
-        return _upright((kernel > 0).reshape(*kernel.shape[:2], 1, -1))
-    kernel = _values(layer.kernel)
-    return _upright((kernel > 0).reshape((1, 1, *kernel.shape) if kernel.ndim == 2 else kernel.shape))
+        return [_upright((kernel > 0).reshape(*kernel.shape[:2], 1, -1))]
+    kernels = layer.quantized_kernels() if convolutions(layer) > 1 else [_values(layer.kernel)]
+    return [
+        _upright(np.reshape(kernel, (1, 1, *kernel.shape) if kernel.ndim == 2 else kernel.shape) > 0)
+        for kernel in map(np.asarray, kernels)
+    ]
 
 
 def _values(variable: Any) -> np.ndarray:

@@ -3,17 +3,19 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import chain
+from itertools import chain, permutations
+from math import factorial
 from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras
+from larq_el._keras import keras, tf
 from larq_el._lce import interpreter as lce_interpreter
-from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
 from larq_el.convert.matching import match
 from larq_el.convert.report import inspect
 from larq_el.errors import UserError
+from larq_el.layers import ActivationShifts
 
 DIFFERS = 1e-3
 """Two values differ where they are apart by more than this share of the layer's largest magnitude."""
@@ -22,6 +24,8 @@ WRONG = 1e-3
 PARTED = 0.05
 """Two networks have parted where more than this share of a layer's values differs: signs near zero that float rounding
 turned over in the layers before touch fewer in a trained network."""
+MOST_INPUTS = 3
+"""Of a layer whose inputs are tried in every order."""
 BATCH = 16
 
 
@@ -135,20 +139,21 @@ class _Pair:
     # Attributes
         layer: the Keras layer.
         output: the flatbuffer's tensor.
-        source: the tensor that the layer computes from, before its sign; None where there is none in float32.
+        sources: the tensors that the layer computes from, before its sign; none where there are none in float32.
+            Several of one layer come in the flatbuffer's order, which need not be the layer's.
         followers: BatchNorms and activations behind the layer, any of which may be fused into it in the flatbuffer.
         linear: a twin of a layer with an activation of its own, without that; None for others.
     """
 
     layer: Any
     output: int
-    source: int | None
+    sources: list[int]
     followers: list[Any]
     linear: Any
 
     @property
     def tensors(self) -> list[int]:
-        return [self.output] if self.source is None else [self.output, self.source]
+        return [self.output, *self.sources]
 
     @property
     def candidates(self) -> list[Any]:
@@ -156,38 +161,69 @@ class _Pair:
         chain_of = [layer.output for layer in (self.layer, *self.followers)]
         return chain_of if self.linear is None else [*chain_of, self.linear(self.layer.input)]
 
-    def alone(self, source: np.ndarray) -> list[np.ndarray]:
-        """The values of `candidates` that Keras computes from the flatbuffer's input to the layer."""
-        values = [self.layer(source)]
-        for follower in self.followers:
-            values.append(follower(values[-1]))
-        if self.linear is not None:
-            values.append(self.linear(source))
+    def alone(self, sources: list[np.ndarray]) -> list[np.ndarray]:
+        """The values of `candidates` that Keras computes from the flatbuffer's input to the layer.
+
+        Of a layer with several inputs, for each order of them.
+        """
+        values = []
+        for order in permutations(sources):
+            inputs = list(order) if len(order) > 1 else order[0]
+            values.append(self.layer(inputs))
+            for follower in self.followers:
+                values.append(follower(values[-1]))
+            if self.linear is not None:
+                values.append(self.linear(inputs))
         return [np.asarray(value) for value in values]
 
 
 def _pairs(model: Any, content: Flatbuffer) -> list[_Pair]:
     """The layers that the flatbuffer computes in float32, in the order of execution."""
     nodes = _nodes(model)
-    pairs = []
+    operators: dict[int, list[Operator]] = {}
+    layers = {}
     for node, layer in sorted(match(model, content, inspect(content)).items()):
-        operator = content.operators[node]
-        tensor = operator.outputs[0]
+        operators.setdefault(id(layer), []).append(content.operators[node])
+        layers[id(layer)] = layer
+    pairs = []
+    for key, layer in layers.items():
+        tensor = _output(operators[key], content)
         if tensor.dtype == "float32" and tensor.index not in content.outputs:
-            source = _source(operator, layer, content)
-            pairs.append(_Pair(layer, tensor.index, source, _followers(layer, nodes), _linear(layer)))
+            sources = _sources(operators[key], layer, content)
+            pairs.append(_Pair(layer, tensor.index, sources, _followers(layer, nodes), _linear(layer)))
     return pairs
 
 
-def _source(operator: Operator, layer: Any, content: Flatbuffer) -> int | None:
-    """The real-valued tensor that the layer's own sign is taken of, or that a layer without a sign reads."""
-    tensor = operator.input(0)
-    for name in ("LceDequantize", "LceQuantize"):
-        producer = content.producers.get(tensor.index)
-        if producer is not None and producer.name == name:
-            tensor = producer.input(0)
-    fits = tensor.dtype == "float32" and tensor.shape[1:] == tuple(layer.input_shape[1:])
-    return tensor.index if fits else None
+def _output(operators: list[Operator], content: Flatbuffer) -> Tensor:
+    """What a layer's operators give: of several, which add up, the first tensor that all of them lead to."""
+    if len(operators) == 1:
+        return operators[0].outputs[0]
+    starts = {operator.outputs[0].index: {at} for at, operator in enumerate(operators)}
+    for operator in content.operators:
+        reached = set().union(*(starts.get(tensor.index, set()) for tensor in operator.inputs if tensor is not None))
+        if len(reached) == len(operators):
+            return operator.outputs[0]
+        for tensor in operator.outputs:
+            starts.setdefault(tensor.index, reached)
+    return operators[-1].outputs[0]
+
+
+def _sources(operators: list[Operator], layer: Any, content: Flatbuffer) -> list[int]:
+    """The real-valued tensors that the layer's own signs are taken of, or that a layer without a sign reads.
+
+    None where one of the layer's inputs is not in the flatbuffer, or where there are too many to try all orders.
+    """
+    shapes = [tuple(tensor.shape[1:]) for tensor in tf.nest.flatten(layer.input)]
+    sources: dict[int, None] = {}
+    for operator in operators:
+        tensor = operator.input(0)
+        for name in ("LceDequantize", "LceQuantize"):
+            producer = content.producers.get(tensor.index)
+            if producer is not None and producer.name == name:
+                tensor = producer.input(0)
+        if tensor.dtype == "float32" and tensor.shape[1:] in shapes:
+            sources[tensor.index] = None
+    return list(sources) if len(sources) == len(shapes) <= MOST_INPUTS else []
 
 
 def _nodes(model: Any) -> set[int]:
@@ -200,9 +236,10 @@ def _nodes(model: Any) -> set[int]:
 def _followers(layer: Any, nodes: set[int]) -> list[Any]:
     """The BatchNorms and activations behind a layer, as long as there is one way on."""
     followers: list[Any] = []
+    kinds = keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU | ActivationShifts
     while len(onward := [node for node in layer.outbound_nodes if id(node) in nodes]) == 1:
         layer = onward[0].outbound_layer
-        if not isinstance(layer, keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU):
+        if not isinstance(layer, kinds) or isinstance(layer.output, list):
             break
         followers.append(layer)
     return followers
@@ -243,7 +280,10 @@ class _Comparison:
         self._outputs: list[np.ndarray] = []
         # for each layer and candidate: largest difference, number of values that differ, number of values, sum
         self._whole = [np.zeros((1 + len(pair.followers) + (pair.linear is not None), 4)) for pair in pairs]
-        self._alone = [np.zeros_like(sums) for sums in self._whole]
+        self._alone = [
+            np.zeros((factorial(len(pair.sources)) * len(sums), 4))
+            for pair, sums in zip(pairs, self._whole, strict=True)
+        ]
 
     def add_outputs(self, expected: np.ndarray, got: np.ndarray) -> None:
         """Compares the networks' outputs for one batch."""
@@ -254,20 +294,21 @@ class _Comparison:
         """Compares the layers: `whole` holds the candidates of all pairs one after another."""
         rest = iter(whole)
         for at, pair in enumerate(self._pairs):
-            alone = [] if pair.source is None else pair.alone(got[pair.source])
-            for candidate in range(len(self._whole[at])):
-                _add(self._whole[at][candidate], next(rest), got[pair.output])
-                if alone:
-                    _add(self._alone[at][candidate], alone[candidate], got[pair.output])
+            for sums in self._whole[at]:
+                _add(sums, next(rest), got[pair.output])
+            if pair.sources:
+                alone = pair.alone([got[source] for source in pair.sources])
+                for sums, values in zip(self._alone[at], alone, strict=True):
+                    _add(sums, values, got[pair.output])
 
     def result(self, *, logits: bool, min_agreement: float) -> Verification:
         """The comparison of all batches; `logits`: whether the last layer is what a softmax is made of."""
         layers, last = [], None
         for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
             # the candidate that is nearest is the one that the flatbuffer's tensor is
-            at = int(np.argmin((whole if pair.source is None else alone)[:, 3]))
-            last = whole[at]
-            differing_alone = None if pair.source is None else float(alone[at][1] / alone[at][2])
+            at = int(np.argmin((alone if pair.sources else whole)[:, 3]))
+            last = whole[at % len(whole)]
+            differing_alone = float(alone[at][1] / alone[at][2]) if pair.sources else None
             layers.append(LayerDifference(pair.layer.name, float(last[0]), float(last[1] / last[2]), differing_alone))
         last = last if logits else None
         agree, outputs = np.concatenate(self._agree), np.concatenate(self._outputs)

@@ -14,7 +14,7 @@ from typing import Any
 from larq_el._keras import keras
 from larq_el.errors import UserError, closest
 from larq_el.layers import ElasticLink
-from larq_el.quantizers import has_binary_kernel, is_binary_convolution
+from larq_el.quantizers import convolutions, has_binary_kernel, is_binary_convolution
 
 COUNTING_RULES = {
     "sum": "the element-wise sum alone",
@@ -29,7 +29,7 @@ class LayerComplexity:
 
     # Attributes
         name, kind: the Keras layer's name and class.
-        parameters: number of weights, of which `binary_parameters` are deployed as one bit.
+        parameters: number of weights, of which `binary_parameters` are deployed as one bit (ABC-Net: M bits).
         macs: multiply-accumulates for one image.
         binary: whether they are binary, BOPs and not FLOPs.
         bytes: size of the weights when deployed.
@@ -126,14 +126,15 @@ def _count(layer: Any) -> LayerComplexity:
     parameters = layer.count_params()
     kernels = [kernel for name in _KERNELS if (kernel := getattr(layer, name, None)) is not None]
     binary_parameters = sum(prod(kernel.shape) for kernel in kernels) if has_binary_kernel(layer) else 0
+    bits = binary_parameters * getattr(getattr(layer, "kernel_quantizer", None), "count", 1)
     return LayerComplexity(
         name=layer.name,
         kind=type(layer).__name__,
         parameters=parameters,
         binary_parameters=binary_parameters,
-        macs=_macs(layer, kernels),
+        macs=_macs(layer, kernels) * convolutions(layer),
         binary=is_binary_convolution(layer),
-        bytes=binary_parameters / 8 + 4 * (parameters - binary_parameters),
+        bytes=bits / 8 + 4 * (parameters - binary_parameters),
     )
 
 

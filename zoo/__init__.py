@@ -13,99 +13,39 @@ if __name__ != "larq_el.zoo":
         "write `from larq_el import zoo`."
     )
 
+from larq_el.errors import closest
+from larq_el.zoo.diagram import block_diagram
 from larq_el.zoo.factory import create_model, describe, list_models
 from larq_el.zoo.methods import METHODS, Method, Unit
-from larq_el.zoo.models import (
-    BinaryEResNet18,
-    BinaryEResNet26,
-    BinaryEResNet34,
-    BinaryEResNet50,
-    BiRealMobileNet,
-    BiRealResNet18,
-    BiRealResNet26,
-    BiRealResNet34,
-    BiRealResNet50,
-    ELDaggerMobileNet,
-    ELDaggerResNet18,
-    ELDaggerResNet26,
-    ELDaggerResNet34,
-    ELDaggerResNet50,
-    ELMobileNet,
-    ELReActNetA,
-    ELReActNetC,
-    ELResNet18,
-    ELResNet26,
-    ELResNet34,
-    ELResNet50,
-    MobileNet,
-    ReActNetA,
-    ReActNetC,
-    RealToBinMobileNet,
-    RealToBinResNet18,
-    RealToBinResNet26,
-    RealToBinResNet34,
-    RealToBinResNet50,
-    ResNet18,
-    ResNet26,
-    ResNet34,
-    ResNet50,
-    SResNet26,
-    SResNet50,
-    XNORPlusPlusResNet18,
-    XNORResNet18,
-    XNORResNet26,
-    XNORResNet34,
-    XNORResNet50,
-)
+from larq_el.zoo.models import MODEL_FUNCTIONS, ModelFunction
+from larq_el.zoo.packed import PackedReport, save_weights
 from larq_el.zoo.preprocessing import decode_predictions, preprocess_input
+from larq_el.zoo.published import PUBLISHED, PublishedWeights
+from larq_el.zoo.weights import load_weights
+
+globals().update(MODEL_FUNCTIONS)
+
+
+def __getattr__(name: str) -> ModelFunction:
+    """Only for names that do not exist: the functions of `MODEL_FUNCTIONS` are attributes of this package."""
+    raise AttributeError(f"larq_el.zoo has no {name!r}; {closest(name, MODEL_FUNCTIONS)}")
+
 
 __all__ = [
     "METHODS",
-    "BiRealMobileNet",
-    "BiRealResNet18",
-    "BiRealResNet26",
-    "BiRealResNet34",
-    "BiRealResNet50",
-    "BinaryEResNet18",
-    "BinaryEResNet26",
-    "BinaryEResNet34",
-    "BinaryEResNet50",
-    "ELDaggerMobileNet",
-    "ELDaggerResNet18",
-    "ELDaggerResNet26",
-    "ELDaggerResNet34",
-    "ELDaggerResNet50",
-    "ELMobileNet",
-    "ELReActNetA",
-    "ELReActNetC",
-    "ELResNet18",
-    "ELResNet26",
-    "ELResNet34",
-    "ELResNet50",
+    "MODEL_FUNCTIONS",
+    "PUBLISHED",
     "Method",
-    "MobileNet",
-    "ReActNetA",
-    "ReActNetC",
-    "RealToBinMobileNet",
-    "RealToBinResNet18",
-    "RealToBinResNet26",
-    "RealToBinResNet34",
-    "RealToBinResNet50",
-    "ResNet18",
-    "ResNet26",
-    "ResNet34",
-    "ResNet50",
-    "SResNet26",
-    "SResNet50",
+    "PackedReport",
+    "PublishedWeights",
     "Unit",
-    "XNORPlusPlusResNet18",
-    "XNORResNet18",
-    "XNORResNet26",
-    "XNORResNet34",
-    "XNORResNet50",
+    "block_diagram",
     "create_model",
     "decode_predictions",
     "describe",
     "list_models",
+    "load_weights",
     "preprocess_input",
+    "save_weights",
+    *MODEL_FUNCTIONS,
 ]

@@ -1,7 +1,7 @@
 """Builds a model from the names of its backbone and its method."""
 
 import fnmatch
-from dataclasses import fields
+from dataclasses import asdict, fields
 from math import inf
 from numbers import Integral, Real
 from typing import Any
@@ -9,14 +9,15 @@ from typing import Any
 from larq_el._keras import keras
 from larq_el.errors import UserError, closest
 from larq_el.zoo.backbones import BACKBONES, Backbone, Options
+from larq_el.zoo.measured import MEASURED
 from larq_el.zoo.methods import METHODS, Method
 from larq_el.zoo.weights import load_weights
 
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
 
 
-def _model_names() -> dict[str, tuple[str, str]]:
-    """Every model's name, with its backbone and method."""
+def model_names() -> dict[str, tuple[str, str]]:
+    """Every model's name, with the names of its backbone and method."""
     return {
         _name(backbone, method): (backbone.name, method.name)
         for method in METHODS.values()
@@ -34,18 +35,18 @@ def list_models(pattern: str = "*") -> list[str]:
     >>> list_models("el_resnet*")
     ['el_resnet18', 'el_resnet26', 'el_resnet34', 'el_resnet50']
     """
-    return sorted(fnmatch.filter(_model_names(), pattern))
+    return sorted(fnmatch.filter(model_names(), pattern))
 
 
 def describe(name: str) -> dict[str, Any]:
-    """What is published of a model.
+    """What is published of a model, and what we measured.
 
     # Arguments
         name: of `list_models()`.
 
     # Returns
-        name, backbone, method, summary, source (the paper's table), and top1, its ImageNet top-1 in percent (None where
-        it has none).
+        name, backbone, method, summary, source (where in the paper), top1, its ImageNet top-1 in percent as published
+        (None where it has none), and measured, what we trained ourselves: a list of dataset, top1, setting and command.
 
     # Raises
         ValueError: where there is no such model; the closest names are suggested.
@@ -59,8 +60,9 @@ def describe(name: str) -> dict[str, Any]:
         "backbone": backbone.name,
         "method": method.name,
         "summary": method.summary,
-        "source": method.source,
+        "source": method.sources.get(backbone.name, method.source),
         "top1": method.published.get(backbone.name),
+        "measured": [asdict(entry) for entry in MEASURED if entry.model == _name(backbone, method)],
     }
 
 
@@ -72,10 +74,10 @@ def _look_up(name: str, method: str | None) -> tuple[Backbone, Method]:
     """The backbone and the method of a model's name, or of a backbone's and a method's name."""
     if method is None:
         # the public functions' names are accepted too: ELResNet26 is el_resnet26
-        names = {known.replace("_", ""): pair for known, pair in _model_names().items()}
+        names = {known.replace("_", ""): pair for known, pair in model_names().items()}
         plain = name.lower().replace("_", "").replace("-", "")
         if plain not in names:
-            raise UserError(f"there is no model {name!r}; {closest(name.lower(), _model_names())}")
+            raise UserError(f"there is no model {name!r}; {closest(name.lower(), model_names())}")
         name, method = names[plain]
     if name not in BACKBONES:
         raise UserError(f"there is no backbone {name!r}; {closest(name, BACKBONES)}")
@@ -187,5 +189,5 @@ def create_model(
     inputs = image if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
     model = keras.Model(inputs, outputs, name=name or _name(chosen, made_of))
     if weights is not None:
-        load_weights(model, weights)
+        load_weights(model, weights, model_name=_name(chosen, made_of), options=settings)
     return model

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from larq_el.zoo.backbones import BACKBONES
-from larq_el.zoo.factory import create_model
-from larq_el.zoo.methods import METHODS
+from larq_el.zoo.factory import create_model, model_names
+from larq_el.zoo.methods import ABLATIONS, METHODS
 
 ModelFunction = Callable[..., Any]
 
@@ -17,7 +17,7 @@ _DOC = """{title}: {summary}
     (None, 10)
 
     # Arguments
-        weights: None (random), or the path of a weights file (`.h5` or `.keras`).
+        weights: None (random), the name of a published set, or the path of a weights file (`.npz`, `.h5`, `.keras`).
         include_top: whether the model ends in its classifier.
         input_shape: (H, W, 3) in pixels; (224, 224, 3) by default. Below 64 px the stem is a 3x3 with stride 1.
         input_tensor: a Keras tensor to use as the image.
@@ -78,43 +78,10 @@ def _model_function(backbone_name: str, method_name: str) -> ModelFunction:
     return build
 
 
-ResNet18 = _model_function("resnet18", "full_precision")
-ResNet26 = _model_function("resnet26", "full_precision")
-ResNet34 = _model_function("resnet34", "full_precision")
-ResNet50 = _model_function("resnet50", "full_precision")
-MobileNet = _model_function("mobilenet", "full_precision")
-XNORResNet18 = _model_function("resnet18", "xnor")
-XNORResNet26 = _model_function("resnet26", "xnor")
-XNORResNet34 = _model_function("resnet34", "xnor")
-XNORResNet50 = _model_function("resnet50", "xnor")
-BiRealResNet18 = _model_function("resnet18", "bi_real")
-BiRealResNet26 = _model_function("resnet26", "bi_real")
-BiRealResNet34 = _model_function("resnet34", "bi_real")
-BiRealResNet50 = _model_function("resnet50", "bi_real")
-BiRealMobileNet = _model_function("mobilenet", "bi_real")
-BinaryEResNet18 = _model_function("resnet18", "binary_e")
-BinaryEResNet26 = _model_function("resnet26", "binary_e")
-BinaryEResNet34 = _model_function("resnet34", "binary_e")
-BinaryEResNet50 = _model_function("resnet50", "binary_e")
-XNORPlusPlusResNet18 = _model_function("resnet18", "xnor_plus_plus")
-SResNet26 = _model_function("resnet26", "s")
-SResNet50 = _model_function("resnet50", "s")
-ELResNet18 = _model_function("resnet18", "el")
-ELResNet26 = _model_function("resnet26", "el")
-ELResNet34 = _model_function("resnet34", "el")
-ELResNet50 = _model_function("resnet50", "el")
-ELMobileNet = _model_function("mobilenet", "el")
-ELReActNetA = _model_function("reactnet_a", "el")
-ELReActNetC = _model_function("reactnet_c", "el")
-RealToBinResNet18 = _model_function("resnet18", "real_to_bin")
-RealToBinResNet26 = _model_function("resnet26", "real_to_bin")
-RealToBinResNet34 = _model_function("resnet34", "real_to_bin")
-RealToBinResNet50 = _model_function("resnet50", "real_to_bin")
-RealToBinMobileNet = _model_function("mobilenet", "real_to_bin")
-ELDaggerResNet18 = _model_function("resnet18", "el_dagger")
-ELDaggerResNet26 = _model_function("resnet26", "el_dagger")
-ELDaggerResNet34 = _model_function("resnet34", "el_dagger")
-ELDaggerResNet50 = _model_function("resnet50", "el_dagger")
-ELDaggerMobileNet = _model_function("mobilenet", "el_dagger")
-ReActNetA = _model_function("reactnet_a", "react")
-ReActNetC = _model_function("reactnet_c", "react")
+MODEL_FUNCTIONS = {
+    function.__name__: function
+    for backbone, method in model_names().values()
+    if METHODS[method] not in ABLATIONS
+    for function in [_model_function(backbone, method)]
+}
+"""By name, such as "ELResNet26"; ablations are built by `create_model`."""

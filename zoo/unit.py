@@ -8,7 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from larq_el._keras import keras, lq
-from larq_el.layers import ActivationScale, ChannelBias, ElasticLink, LearnedScale, LinkAlone
+from larq_el.layers import (
+    ActivationScale,
+    ActivationShifts,
+    BasesConv2D,
+    ChannelBias,
+    ElasticLink,
+    GroupSum,
+    InteractedBitcount,
+    LearnedScale,
+    LinkAlone,
+    TernaryThresholds,
+)
+from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
+from larq_el.quantizers import WeightBases
 from larq_el.zoo.methods import Unit
 
 REDUCTION = 8
@@ -19,7 +32,8 @@ REDUCTION = 8
 class Conv:
     """What a backbone knows of a convolution: filters, square kernel size and stride in pixels, name of its layers.
 
-    A depthwise convolution has as many filters as its input has channels.
+    A depthwise convolution has as many filters as its input has channels. With a `group` each output channel sees that
+    many input channels instead of one.
     """
 
     filters: int
@@ -27,6 +41,7 @@ class Conv:
     strides: int
     name: str
     depthwise: bool = False
+    group: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,23 +80,67 @@ def float_conv(x: Any, conv: Conv) -> Any:
     return keras.layers.Conv2D(conv.filters, size, kernel_initializer="he_normal", **shared)(x)
 
 
-def _binary_conv(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
-    size, shared = conv.kernel_size, {**_shared(conv), "input_quantizer": unit.input_quantizer}
+def _shared_binary(site: Site) -> dict[str, Any]:
+    """`_shared`, and what every kind of binary convolution takes."""
     # a 1x1 pads nothing; the default keeps Larq from building a PadV2
-    shared["pad_values"] = pad_values if size > 1 else 0.0
-    if conv.depthwise:
-        return lq.layers.QuantDepthwiseConv2D(
-            size, depthwise_quantizer=unit.kernel_quantizer, depthwise_constraint="weight_clip", **shared
-        )(x)
-    return lq.layers.QuantConv2D(
-        conv.filters, size, kernel_quantizer=unit.kernel_quantizer, kernel_constraint="weight_clip", **shared
+    return {**_shared(site.conv), "pad_values": site.pad_values if site.conv.kernel_size > 1 else 0.0}
+
+
+def _quantizers(site: Site) -> dict[str, Any]:
+    return {"kernel_quantizer": site.unit.kernel_quantizer, "kernel_constraint": "weight_clip"}
+
+
+def _depthwise(x: Any, site: Site) -> Any:
+    conv, quantizer = site.conv, site.unit.kernel_quantizer
+    y = lq.layers.QuantDepthwiseConv2D(
+        conv.kernel_size,
+        depth_multiplier=conv.group,
+        input_quantizer=site.unit.input_quantizer,
+        depthwise_quantizer=quantizer,
+        depthwise_constraint="weight_clip",
+        **_shared_binary(site),
     )(x)
+    return y if conv.group == 1 else GroupSum(conv.group, name=f"{conv.name}_group")(y)
 
 
 def _conv(y: Any, site: Site) -> Any:
-    if site.unit.conv == "binary":
-        return _binary_conv(y, site.conv, site.unit, site.pad_values)
-    return float_conv(y, site.conv)
+    conv = site.conv
+    if site.unit.conv == "float":
+        return float_conv(y, conv)
+    if conv.depthwise:
+        return _depthwise(y, site)
+    return lq.layers.QuantConv2D(
+        conv.filters,
+        conv.kernel_size,
+        input_quantizer=site.unit.input_quantizer,
+        **_quantizers(site),
+        **_shared_binary(site),
+    )(y)
+
+
+def _ternary_conv(y: Any, site: Site) -> Any:
+    conv = site.conv
+    bases = TernaryThresholds(name=f"{conv.name}_thresholds")(y)
+    # the thresholds clip the gradient
+    sign = lq.quantizers.SteSign(clip_value=None)
+    shared = {**_quantizers(site), **_shared_binary(site)}
+    return BasesConv2D(conv.filters, conv.kernel_size, train_scales=False, input_quantizer=sign, **shared)(bases)
+
+
+def _abc_conv(y: Any, site: Site) -> Any:
+    conv = site.conv
+    bases = ActivationShifts(site.unit.activation_bases, name=f"{conv.name}_shifts")(y)
+    quantizers = {
+        "input_quantizer": lq.quantizers.SteSign(clip_value=0.5),
+        "kernel_quantizer": WeightBases(site.unit.weight_bases),
+        "kernel_constraint": "weight_clip",
+    }
+    return BasesConv2D(conv.filters, conv.kernel_size, **quantizers, **_shared_binary(site))(bases)
+
+
+def _interact(y: Any, site: Site) -> Any:
+    fan_in = site.conv.kernel_size**2 * site.conv_input.shape[-1]
+    return InteractedBitcount(THRESHOLD * fan_in, STRENGTH * fan_in, name=f"{site.conv.name}_interact")(y)
 
 
 def _k(y: Any, site: Site) -> Any:
@@ -142,6 +201,10 @@ def _relu(y: Any, site: Site) -> Any:
     return keras.layers.Activation("relu", name=f"{site.conv.name}_relu")(y)
 
 
+def _hard_tanh(y: Any, site: Site) -> Any:
+    return keras.layers.Activation("hard_tanh", name=f"{site.conv.name}_hard_tanh")(y)
+
+
 def _link(y: Any, site: Site) -> Any:
     link = ElasticLink(
         site.conv.strides,
@@ -164,6 +227,9 @@ def _link_alone(y: Any, site: Site) -> Any:
 
 STEPS: Mapping[str, Callable[[Any, Site], Any]] = {
     "conv": _conv,
+    "ternary_conv": _ternary_conv,
+    "abc_conv": _abc_conv,
+    "interact": _interact,
     "norm": _norm,
     "link": _link,
     "link_alone": _link_alone,
@@ -173,6 +239,7 @@ STEPS: Mapping[str, Callable[[Any, Site], Any]] = {
     "rescale": _rescale,
     "shift": _shift,
     "relu": _relu,
+    "hard_tanh": _hard_tanh,
     "prelu": _prelu,
     "rprelu": _rprelu,
 }
@@ -193,7 +260,7 @@ def conv_unit(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
     site = Site(conv, unit, pad_values, unit_input=x, conv_input=x)
     y = x
     for step in unit.steps:
-        if step == "conv":
+        if step.endswith("conv"):
             site = replace(site, conv_input=y)
         y = STEPS[step](y, site)
     return y

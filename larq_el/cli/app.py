@@ -11,7 +11,7 @@ from larq_el.cli.quiet import native_messages_hidden
 from larq_el.errors import UserError, closest
 
 COMMANDS = {
-    "zoo": "List the models, or show one.",
+    "zoo": "List the models, show one, or pack weights.",
     "train": "Train a model of the zoo.",
     "evaluate": "Measure the accuracy of a model or a flatbuffer.",
     "convert": "Convert a model to an LCE flatbuffer and report what became binary.",

@@ -2,6 +2,7 @@
 
 from larq_el.training.data import ImageDataset, load_dataset
 from larq_el.training.evaluation import top1
+from larq_el.training.interactions import Mined, mine_interactions
 from larq_el.training.loop import TrainingResult, train
 
-__all__ = ["ImageDataset", "TrainingResult", "load_dataset", "top1", "train"]
+__all__ = ["ImageDataset", "Mined", "TrainingResult", "load_dataset", "mine_interactions", "top1", "train"]

@@ -154,8 +154,28 @@ def test_zoo_lists_and_shows(capsys):
     assert run(group, ["zoo", "show", "el_resnet26", *SMALL, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["gammas"]) == 16
     assert run(group, ["zoo", "show", "el_resnet26", *SMALL]) == 0
-    assert "16 gammas" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "16 gammas" in shown
+    assert "● │     1x1 binary, 16, stride 2" in shown
+    assert "ImageNet top-1 as published (Table 3): 64.0 %." in shown
+    assert "cifar10 top-1, width 0.25, 12 epochs of the paper's recipe: 63.2 % (larq-el train el_resnet26" in shown
     assert "did you mean 'el_resnet26'" in fails(capsys, 2, "zoo", "show", "el_resnet62")
+
+
+def test_zoo_packs_weights_that_other_commands_take(trained, tmp_path, capsys):
+    packed = tmp_path / "packed.npz"
+    assert run(group, ["zoo", "pack", str(trained / "model.keras"), "-o", str(packed)]) == 0
+    assert "24 binary kernels as bits, 0 as float32" in capsys.readouterr().out
+    assert packed.stat().st_size * 2 < (trained / "model.keras").stat().st_size
+    convert = ["convert", "el_resnet26", *SMALL, "--weights", str(packed), "-o", str(tmp_path / "m.tflite")]
+    assert run(group, convert) == 0
+    assert (tmp_path / "m.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+    args = ["zoo", "pack", str(trained / "model.keras"), "-o", str(packed), "--keep-latent", "--overwrite", "--json"]
+    capsys.readouterr()
+    assert run(group, args) == 0
+    assert json.loads(capsys.readouterr().out)["bit_kernels"] == 0
+    assert "exists; give --overwrite" in fails(capsys, 2, "zoo", "pack", trained / "model.keras", "-o", packed)
+    assert "there is no file" in fails(capsys, 2, "zoo", "pack", "gone.keras", "-o", tmp_path / "x.npz")
 
 
 def test_train_refuses_bad_settings(tmp_path, capsys):

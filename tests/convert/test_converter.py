@@ -6,6 +6,7 @@ from larq_el._keras import keras, lq, tf
 from larq_el._lce import lce
 from larq_el.convert import convert, inspect, verify
 from larq_el.errors import UserError
+from larq_el.quantizers import convolutions
 from larq_el.training import load_dataset
 
 BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "use_bias": False}
@@ -115,7 +116,12 @@ def test_every_model_of_the_zoo_converts_without_a_loss(name, digits):
     # BatchNorm as after training: with its initial statistics hidden values reach any size
     model(digits, training=True)
     conversion = convert(model)
-    binary = [layer.name for layer in model.layers if isinstance(layer, lq.layers.QuantConv2D)]
+    binary = [
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, lq.layers.QuantConv2D)
+        for _ in range(convolutions(layer))
+    ]
     assert [conv.layer for conv in conversion.report.convolutions if conv.binary] == binary
     depthwise = [layer.name for layer in model.layers if isinstance(layer, lq.layers.QuantDepthwiseConv2D)]
     reported = [conv.layer for conv in conversion.report.convolutions if "no binary depthwise" in conv.reason]

@@ -11,11 +11,11 @@ from larq_el import zoo
 from larq_el._keras import keras, lq, tf
 from larq_el.errors import UserError
 from larq_el.layers import ActivationScale, ElasticLink
-from larq_el.quantizers import is_binary_convolution
+from larq_el.quantizers import convolutions, is_binary_convolution
 
 SMALL = {"input_shape": (32, 32, 3), "width": 0.125, "classes": 10}
 DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet26": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
-PUBLIC = sorted(name for name in zoo.__all__ if "Net" in name)
+PUBLIC = sorted(zoo.MODEL_FUNCTIONS)
 
 
 @functools.cache
@@ -99,12 +99,14 @@ def test_the_number_of_binary_convolutions(name):
     # thirteen pairs, of which four depthwise ones have stride 2; thirteen blocks of two, of which four double
     # the channels at this width (of the full width five: 32 to 64 is 8 to 8 here)
     binary = {"18": 16, "26": 24, "34": 32, "50": 48, "mobilenet": 13 + 9, "reactnet_a": 26, "reactnet_c": 26 - 4}
+    binary |= {"mobinet_standard": 26, "mobinet_pre": 39, "mobinet_mid": 39, "mobinet_mid_k1": 39, "mobinet_post": 52}
     expected = binary[described["backbone"].removeprefix("resnet")]
+    expected *= {"tbn": 2, "abc_3x3": 9}.get(described["method"], 1)
     if described["method"] == "full_precision":
         expected = 0
     if described["method"] in ("s_first_float", "s_first_link"):
         expected -= 8
-    assert sum(map(is_binary_convolution, small(name).layers)) == expected
+    assert sum(is_binary_convolution(layer) * convolutions(layer) for layer in small(name).layers) == expected
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -117,7 +119,7 @@ def test_the_predictions_are_probabilities_of_the_classes(name):
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
-def test_every_trainable_variable_gets_a_gradient(name):
+def test_every_trainable_variable_gets_a_gradient_and_a_training_step_moves_it(name):
     model = small(name)
     with tf.GradientTape() as tape:
         predictions = model(_images(), training=True)
@@ -128,11 +130,19 @@ def test_every_trainable_variable_gets_a_gradient(name):
     zero = [v.name for v, g in zip(model.trainable_variables, gradients, strict=True) if not np.any(g)]
     assert zero == []
     assert all(np.isfinite(gradient).all() for gradient in gradients)
+    before = model.get_weights()
+    keras.optimizers.Adam(1e-3).apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    moved = [not np.array_equal(now, then) for now, then in zip(model.get_weights(), before, strict=True)]
+    model.set_weights(before)
+    assert sum(moved) == len(model.trainable_variables), "one training step moves every trainable variable"
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
-def test_a_saved_model_computes_the_same(tmp_path, name):
+def test_a_saved_model_and_its_packed_weights_compute_the_same(tmp_path, name):
     model = small(name)
+    zoo.save_weights(model, tmp_path / "weights.npz")
+    packed = zoo.create_model(name, weights=str(tmp_path / "weights.npz"), **SMALL)
+    np.testing.assert_array_equal(packed(_images(4), training=False), model(_images(4), training=False))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(_images(4), training=False), model(_images(4), training=False))
@@ -238,8 +248,29 @@ def test_every_listed_model_has_a_public_function_that_passes_its_arguments_on(m
         (backbone, method), arguments = getattr(zoo, name)(classes=7, width=0.5, stride_on="spatial", pad_values=1)
         assert arguments.items() >= {"classes": 7, "width": 0.5, "stride_on": "spatial", "pad_values": 1}.items()
         built.add(f"{zoo.METHODS[method].prefix}_{backbone}".lstrip("_"))
-    # ablations are built by `create_model`
     assert built == {name for name in zoo.list_models() if not re.match("el_[1-6]_|s_k|s_first", name)}
+
+
+def test_the_papers_models_have_the_names_that_keras_would_give_them():
+    assert {"ELResNet26", "ELMobileNet", "ELReActNetC", "BiRealResNet34", "XNORResNet18", "TBNResNet18"} < set(PUBLIC)
+    assert {"RealToBinResNet50", "ABCResNet18", "CINetResNet34", "MoBiNetMid", "ResNet50"} < set(PUBLIC)
+    assert all(getattr(zoo, name) is function for name, function in zoo.MODEL_FUNCTIONS.items())
+    assert "KSResNet26" not in PUBLIC, "ablations are built by create_model"
+
+
+def test_an_unknown_public_function_is_refused_with_those_that_exist():
+    with pytest.raises(AttributeError, match="larq_el.zoo has no 'ELResNet62'; did you mean .*'ELResNet26'"):
+        _ = zoo.ELResNet62
+
+
+def test_a_description_tells_what_is_published_and_what_was_measured():
+    described = zoo.describe("el_resnet26")
+    assert (described["top1"], described["source"]) == (64.0, "Table 3")
+    (measured,) = described["measured"]
+    assert (measured["dataset"], measured["top1"]) == ("cifar10", 63.19)
+    assert measured["command"].startswith("larq-el train el_resnet26 --dataset cifar10 ")
+    assert zoo.describe("el_reactnet_c")["source"] == "text"
+    assert (zoo.describe("s_resnet50")["top1"], zoo.describe("s_resnet50")["measured"]) == (None, [])
 
 
 def test_list_models_takes_a_pattern():
@@ -268,7 +299,7 @@ def test_full_precision_resnet50_has_the_weights_of_keras_applications_without_c
     [
         (("el_resnet62",), "there is no model 'el_resnet62'; did you mean 'el_resnet26'"),
         (("ELResNet62",), "there is no model 'ELResNet62'; did you mean .*'el_resnet26'"),
-        (("xyz",), "there is no model 'xyz'; known are 'bi_real_mobilenet', .* and [0-9]+ more$"),
+        (("xyz",), "there is no model 'xyz'; known are 'abc_3x3_resnet18', .* and [0-9]+ more$"),
         (("resnet62", "el"), "there is no backbone 'resnet62'; did you mean 'resnet26'"),
         (("resnet26", "bireal"), "there is no method 'bireal'; did you mean 'bi_real'"),
         (("resnet18", "s"), "method 's' does not say what a basic .*convolution of 'resnet18' is made of; list_models"),

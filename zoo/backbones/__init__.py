@@ -2,9 +2,10 @@
 
 from larq_el.zoo.backbones.base import Backbone, Options
 from larq_el.zoo.backbones.mobilenet import MOBILENET
+from larq_el.zoo.backbones.mobinet import MOBINETS
 from larq_el.zoo.backbones.reactnet import REACTNETS
 from larq_el.zoo.backbones.resnet import RESNETS
 
-BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*RESNETS, MOBILENET, *REACTNETS)}
+BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*RESNETS, MOBILENET, *REACTNETS, *MOBINETS)}
 
 __all__ = ["BACKBONES", "Backbone", "Options"]

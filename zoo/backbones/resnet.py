@@ -33,7 +33,8 @@ def stem(x: Any, method: Method, options: Options) -> Any:
     filters = options.channels(STAGE_FILTERS[0])
     small = is_small(x)
     x = float_conv(x, Conv(filters, 3, 1, "stem") if small else Conv(filters, 7, 2, "stem"))
-    x = activate(batch_norm(x, "stem_bn"), method, "stem")
+    if not method.norm_last:
+        x = activate(batch_norm(x, "stem_bn"), method, "stem")
     return x if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
 
 
@@ -48,11 +49,17 @@ def shortcut(x: Any, filters: int, strides: int, method: Method, name: str) -> A
     """The identity, or a full-precision 1x1 where the shape changes; there the stride is on a 2x2 average pool."""
     if x.shape[-1] == filters and strides == 1:
         return x
-    if strides > 1 and method.shortcut == "pooled":
+    if strides > 1 and method.shortcut != "strided":
         x = keras.layers.AveragePooling2D(2, strides=strides, padding="same", name=f"{name}_shortcut_pool")(x)
         strides = 1
-    x = float_conv(x, Conv(filters, 1, strides, f"{name}_shortcut"))
-    return batch_norm(x, f"{name}_shortcut_bn")
+    conv = Conv(filters, 1, strides, f"{name}_shortcut")
+    if method.shortcut == "norm_first":
+        return float_conv(_norm_relu(x, conv.name), conv)
+    return batch_norm(float_conv(x, conv), f"{conv.name}_bn")
+
+
+def _norm_relu(x: Any, name: str) -> Any:
+    return keras.layers.Activation("relu", name=f"{name}_relu")(batch_norm(x, f"{name}_bn"))
 
 
 def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
@@ -93,7 +100,7 @@ def resnet(image: Any, method: Method, options: Options, *, block: Block, depths
         for index in range(1, depth + 1):
             strides = 2 if stage > 1 and index == 1 else 1
             x = block(x, options.channels(full), strides, method, options, f"stage{stage}_block{index}")
-    return x
+    return _norm_relu(x, "last") if method.norm_last else x
 
 
 def _variant(size: int, block: Block, depths: tuple[int, ...]) -> Backbone:

@@ -9,4 +9,4 @@ from larq_el.zoo.methods.compared import COMPARED
 
 METHODS: Mapping[str, Method] = types.MappingProxyType({method.name: method for method in (*COMPARED, *ABLATIONS)})
 
-__all__ = ["METHODS", "Method", "Unit"]
+__all__ = ["ABLATIONS", "METHODS", "Method", "Unit"]

@@ -34,6 +34,10 @@ REAL_TO_BINARY_MOBILENET = {
     "depthwise_down": Unit(("conv", "norm", "prelu"), conv="float"),
 }
 
+CI = Unit(("conv", "interact", "norm"))
+MOBI = Unit(("conv", "prelu", "norm"))
+MOBI_SKIP = replace(MOBI, steps=(*MOBI.steps, "pooled_sum"))
+
 S = Method(
     name="s",
     prefix="s",
@@ -71,6 +75,7 @@ EL = Method(
         "resnet34": 63.2,
         "reactnet_c": 71.9,
     },
+    sources={"reactnet_a": "not in the paper", "reactnet_c": "text"},
 )
 
 COMPARED = (
@@ -104,6 +109,36 @@ COMPARED = (
         published={"resnet26": 52.1, "resnet50": 54.2, "resnet18": 51.2, "resnet34": 53.2},
     ),
     Method(
+        name="abc",
+        prefix="abc",
+        title="ABC",
+        summary="ABC-Net with one weight base and one activation base: centred weights, a learned shift and scale.",
+        units=dict.fromkeys((*BOTTLENECK, *BASIC), Unit(("abc_conv", "norm"))),
+        shortcut_per_conv=False,
+        published={"resnet26": 45.2, "resnet50": 52.9, "resnet18": 42.7, "resnet34": 52.4},
+    ),
+    Method(
+        name="abc_3x3",
+        prefix="abc_3x3",
+        title="ABC3x3",
+        summary="ABC-Net with three weight bases and three activation bases: nine binary convolutions for one.",
+        units=dict.fromkeys((*BOTTLENECK, *BASIC), Unit(("abc_conv", "norm"), weight_bases=3, activation_bases=3)),
+        shortcut_per_conv=False,
+        source="the ABC-Net paper",
+        listed=("resnet18",),
+    ),
+    Method(
+        name="tbn",
+        prefix="tbn",
+        title="TBN",
+        summary="TBN: ternary activations (two binary convolutions), BatchNorm first, one residual shortcut a block.",
+        units=dict.fromkeys(BASIC, Unit(("norm", "ternary_conv"), kernel_quantizer="magnitude_aware_sign")),
+        shortcut="norm_first",
+        shortcut_per_conv=False,
+        norm_last=True,
+        published={"resnet18": 55.6, "resnet34": 58.2},
+    ),
+    Method(
         name="bi_real",
         prefix="bi_real",
         title="BiReal",
@@ -132,6 +167,28 @@ COMPARED = (
         shortcut_per_conv=False,
         published={"resnet18": 57.1},
         listed=("resnet18",),
+    ),
+    Method(
+        name="ci_net",
+        prefix="ci_net",
+        title="CINet",
+        summary="CI-Net: pairs of channels, mined in training, correct the integer output; see docs/methods/ci_net.md.",
+        units={"basic": replace(CI, steps=(*CI.steps, "hard_tanh")), "basic_last": CI},
+        shortcut_per_conv=False,
+        activation="hard_tanh",
+        published={"resnet18": 56.7, "resnet34": 62.4},
+    ),
+    Method(
+        name="mobi",
+        prefix="",
+        title="",
+        summary="MoBiNet: a binary MobileNet with shortcuts where the width stays; see docs/methods/mobinet.md.",
+        units={
+            "stem": Unit(("conv", "norm", "prelu"), conv="float"),
+            **dict.fromkeys(("mobi_3x3", "mobi_1x1"), MOBI),
+            **dict.fromkeys(("mobi_3x3_skip", "mobi_1x1_skip"), MOBI_SKIP),
+        },
+        published={"mobinet_mid": 54.4},
     ),
     S,
     EL,
@@ -171,6 +228,7 @@ COMPARED = (
             "react_double_float": REACT_DOUBLE_FLOAT,
         },
         published={"reactnet_a": 69.5, "reactnet_c": 71.4},
-        source="text (ReActNet-A: its authors' repository)",
+        source="text",
+        sources={"reactnet_a": "its authors' repository"},
     ),
 )
