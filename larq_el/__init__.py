@@ -7,6 +7,7 @@ Importing this package loads no TensorFlow; each part loads what it needs when i
     complexity           parameters, operations and bytes of a model
     training             data, recipes and the training loop
     convert              Larq Compute Engine flatbuffers, reports and checks
+    runtime              inference in a stock LiteRT runtime, with native kernels (needs no TensorFlow)
     benchmark            latency on this machine
 """
 
@@ -15,7 +16,7 @@ from types import ModuleType
 
 from larq_el._version import __version__
 
-_PARTS = ("benchmark", "complexity", "convert", "layers", "training", "zoo")
+_PARTS = ("benchmark", "complexity", "convert", "layers", "runtime", "training", "zoo")
 
 __all__ = ["__version__", *_PARTS]
 

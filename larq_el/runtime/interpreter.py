@@ -1,0 +1,142 @@
+"""Inference on numpy arrays."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from larq_el.errors import UserError, one_line
+from larq_el.runtime.delegate import load_delegate
+from larq_el.runtime.stock import stock_runtime
+
+IDENTIFIER = b"TFL3"
+"""Bytes 4 to 8 of every TFLite model."""
+
+
+class Interpreter:
+    """Runs a TFLite model with one input; Larq Compute Engine operators run in the native delegate.
+
+    # Arguments
+        flatbuffer_or_path: the bytes of a `.tflite` file, or its path.
+        num_threads: threads to compute with.
+        isa: kernels to use, one of `larq_el.runtime.available_isas()`; None for the fastest that this CPU can run.
+
+    # Raises
+        ValueError: where there is no such file, it is not a TFLite model, or it cannot run.
+    """
+
+    def __init__(
+        self, flatbuffer_or_path: bytes | str | os.PathLike[str], *, num_threads: int = 1, isa: str | None = None
+    ) -> None:
+        if not isinstance(num_threads, int) or num_threads < 1:
+            raise UserError(f"num_threads must be a whole number from 1 on, got {num_threads!r}.")
+        content = _read(flatbuffer_or_path)
+        delegate = load_delegate(isa=isa)
+        try:
+            self._interpreter = stock_runtime().Interpreter(
+                model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
+            )
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"the model cannot run: {_reason(error)}.") from error
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise UserError(
+                f"the model has {len(inputs)} inputs, and this Interpreter takes one: use load_delegate with the "
+                "stock runtime's own."
+            )
+        self._input: dict[str, Any] = inputs[0]
+        self._shape = tuple(int(size) for size in self._input["shape"])
+        if not self._shape:
+            raise UserError("the model's input has no batch dimension.")
+        self._batch = self._shape[0]
+        self._resizable = True
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape that the model was converted with, the batch first; `predict` takes any batch."""
+        return self._shape
+
+    def predict(self, x: np.ndarray) -> Any:
+        """The model's output for a batch.
+
+        # Arguments
+            x: an array of the input's type, of shape `(N, *input_shape[1:])`.
+
+        # Returns
+            An array of shape `(N, ...)`; a list of arrays where the model has several outputs.
+
+        # Raises
+            ValueError: where the array does not fit the input.
+        """
+        x = np.asarray(x)
+        self._check(x)
+        if self._allocate(len(x)):
+            outputs = self._run(x)
+        else:
+            size = self._batch
+            if len(x) % size:
+                raise UserError(f"the model computes {size} samples at a time, and {len(x)} is no multiple of that.")
+            parts = [self._run(x[start : start + size]) for start in range(0, len(x), size)]
+            outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def _check(self, x: np.ndarray) -> None:
+        wanted = self._shape[1:]
+        if x.ndim != len(self._shape) or x.shape[1:] != wanted or len(x) == 0:
+            shape = ", ".join(map(str, ("N", *wanted)))
+            raise UserError(f"the input must have shape ({shape}) with N samples, 1 or more, got {x.shape}.")
+        if x.dtype != self._input["dtype"]:
+            name = np.dtype(self._input["dtype"]).name
+            raise UserError(f'the input must be {name}, got {x.dtype}: convert it with .astype("{name}").')
+
+    def _allocate(self, batch: int) -> bool:
+        """Makes the model compute `batch` samples at once; False where it has a batch size written into it."""
+        if batch == self._batch:
+            return True
+        if not self._resizable:
+            return False
+        try:
+            self._resize(batch)
+            self._resizable = all(
+                len(output["shape"]) > 0 and output["shape"][0] == batch
+                for output in self._interpreter.get_output_details()
+            )
+        except (RuntimeError, ValueError):  # as where a reshape to constant sizes follows
+            self._resizable = False
+        if not self._resizable:
+            self._resize(self._shape[0])
+        return self._resizable
+
+    def _resize(self, batch: int) -> None:
+        self._interpreter.resize_tensor_input(self._input["index"], (batch, *self._shape[1:]))
+        self._interpreter.allocate_tensors()
+        self._batch = batch
+
+    def _run(self, x: np.ndarray) -> list[np.ndarray]:
+        self._interpreter.set_tensor(self._input["index"], x)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(output["index"]) for output in self._interpreter.get_output_details()]
+
+
+def _reason(error: Exception) -> str:
+    """What the delegate said, without what the runtime adds about its node; the runtime's own words otherwise."""
+    words = re.search(r"larq_el: (.*?)\.?(Node number|$)", one_line(error))
+    return words[1] if words else one_line(error)
+
+
+def _read(source: bytes | str | os.PathLike[str]) -> bytes:
+    """The flatbuffer, after a look at its start; the runtime verifies the rest."""
+    name = "the flatbuffer" if isinstance(source, bytes) else repr(str(source))
+    if isinstance(source, bytes):
+        content = source
+    else:
+        try:
+            content = Path(source).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read {name}: {error.strerror or error}.") from error
+    if content[4:8] != IDENTIFIER:
+        raise UserError(f"{name} is not a TFLite model: its bytes 4 to 8 are not {IDENTIFIER.decode()!r}.")
+    return content

@@ -1,0 +1,186 @@
+// What happens to rows of reals on their way to memory, written once and compiled for every instruction set. A row of a
+// whole block stays in registers from the first step to the last store. Everything has internal linkage (see kernel.h).
+#pragma once
+
+#include <cstring>
+
+#include "kernel.h"
+
+namespace larq_el {
+namespace {
+
+// The channels of a whole block, in vectors.
+template <class Isa>
+struct Row {
+  using Vector = typename Isa::Vector;
+  static constexpr int kLanes = sizeof(Vector) / sizeof(float);
+  static constexpr int kVectors = kBlock / kLanes;
+  Vector v[kVectors];
+
+  static inline Vector load(const float* from) {
+    Vector vector;
+    memcpy(&vector, from, sizeof vector);
+    return vector;
+  }
+  inline void read(const float* from) {
+    for (int i = 0; i < kVectors; ++i) v[i] = load(from + i * kLanes);
+  }
+  inline void write(float* to) const {
+    for (int i = 0; i < kVectors; ++i) memcpy(to + i * kLanes, &v[i], sizeof v[i]);
+  }
+
+  // `operand` is that of the row's first channel.
+  inline void apply(const RowStep& step, const float* operand) {
+    switch (step.kind) {
+      case RowStep::kScale:
+        for (int i = 0; i < kVectors; ++i) v[i] *= load(operand + i * kLanes);
+        return;
+      case RowStep::kShift:
+        for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes);
+        return;
+      case RowStep::kScalePixel:
+        for (int i = 0; i < kVectors; ++i) v[i] *= *operand;
+        return;
+      case RowStep::kAdd:
+        if (step.scale == 1.0f) {
+          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes);
+        } else {
+          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes) * step.scale;
+        }
+        return;
+      case RowStep::kRelu:
+        for (int i = 0; i < kVectors; ++i) v[i] = v[i] > 0.0f ? v[i] : Vector{};
+        return;
+      case RowStep::kPrelu:
+        for (int i = 0; i < kVectors; ++i) v[i] = v[i] < 0.0f ? v[i] * load(operand + i * kLanes) : v[i];
+        return;
+    }
+  }
+
+  inline float magnitude() const {
+    Vector sums = {};
+    for (int i = 0; i < kVectors; ++i) sums += v[i] < 0.0f ? -v[i] : v[i];
+    float parts[kLanes], total = 0.0f;
+    memcpy(parts, &sums, sizeof parts);
+    for (int i = 0; i < kLanes; ++i) total += parts[i];
+    return total;
+  }
+};
+
+// The address of a step's operand for a pixel and a channel, before any repetition within the block.
+inline const float* operand_of(const RowStep& step, size_t pixel, int channel) {
+  switch (step.kind) {
+    case RowStep::kScalePixel:
+      return step.operand + pixel;
+    case RowStep::kAdd:
+      return step.operand + pixel * step.channels + channel % step.channels;
+    case RowStep::kRelu:
+      return nullptr;
+    default:
+      return step.operand + channel;
+  }
+}
+
+// Whether no operand or group begins anew within the block.
+inline bool is_whole(const RowTile& tile, const RowFinish& finish) {
+  if (tile.channels != kBlock || tile.channel % kBlock != 0) return false;
+  for (int i = 0; i < finish.count; ++i) {
+    if (finish.steps[i].kind == RowStep::kAdd && finish.steps[i].channels % kBlock != 0) return false;
+  }
+  return finish.groups == nullptr || finish.group_channels % kBlock == 0;
+}
+
+template <class Isa>
+inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
+  const float* operands[kMaxSteps];
+  size_t strides[kMaxSteps];
+  for (int i = 0; i < finish.count; ++i) {
+    operands[i] = operand_of(finish.steps[i], tile.pixel, tile.channel);
+    strides[i] = finish.steps[i].kind == RowStep::kAdd           ? finish.steps[i].channels
+                 : finish.steps[i].kind == RowStep::kScalePixel ? 1
+                                                                 : 0;
+  }
+  const float* values = tile.values;
+  float* out = finish.values == nullptr ? nullptr : finish.values + tile.pixel * finish.stride + tile.channel;
+  float* groups = nullptr;
+  if (finish.groups != nullptr) {
+    groups = finish.groups + tile.pixel * finish.group_channels + tile.channel % finish.group_channels;
+  }
+  for (int p = 0; p < tile.pixels; ++p, values += tile.stride) {
+    Row<Isa> row;
+    row.read(values);
+    for (int i = 0; i < finish.count; ++i) row.apply(finish.steps[i], operands[i] + p * strides[i]);
+    alignas(64) float copy[kBlock];
+    float* to = out == nullptr ? copy : out + p * finish.stride;
+    row.write(to);
+    if (bits != nullptr) bits[p] = Isa::negative(to) | static_cast<uint64_t>(Isa::negative(to + 32)) << 32;
+    if (finish.magnitude != nullptr) finish.magnitude[tile.pixel + p] += row.magnitude();
+    if (groups == nullptr) continue;
+    float* group = groups + static_cast<size_t>(p) * finish.group_channels;
+    if (tile.channel >= finish.group_channels) {
+      for (int i = 0; i < Row<Isa>::kVectors; ++i) row.v[i] = Row<Isa>::load(group + i * Row<Isa>::kLanes) + row.v[i];
+    }
+    row.write(group);
+  }
+}
+
+inline void apply_each(const RowStep& step, const RowTile& tile, int pixel, float* y) {
+  const size_t at = tile.pixel + pixel;
+  for (int c = 0; c < tile.channels; ++c) {
+    const float* operand = operand_of(step, at, tile.channel + c);
+    switch (step.kind) {
+      case RowStep::kScale:
+      case RowStep::kScalePixel:
+        y[c] *= *operand;
+        break;
+      case RowStep::kShift:
+        y[c] += *operand;
+        break;
+      case RowStep::kAdd:
+        y[c] += *operand * step.scale;
+        break;
+      case RowStep::kRelu:
+        y[c] = y[c] > 0.0f ? y[c] : 0.0f;
+        break;
+      case RowStep::kPrelu:
+        y[c] = y[c] < 0.0f ? y[c] * *operand : y[c];
+        break;
+    }
+  }
+}
+
+// Blocks that are not whole, channel by channel.
+template <class Isa>
+inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
+  for (int p = 0; p < tile.pixels; ++p) {
+    float y[kBlock] = {};
+    const size_t pixel = tile.pixel + p;
+    memcpy(y, tile.values + p * tile.stride, sizeof(float) * tile.channels);
+    for (int i = 0; i < finish.count; ++i) apply_each(finish.steps[i], tile, p, y);
+    if (finish.values != nullptr) {
+      memcpy(finish.values + pixel * finish.stride + tile.channel, y, sizeof(float) * tile.channels);
+    }
+    if (bits != nullptr) bits[p] = Isa::negative(y) | static_cast<uint64_t>(Isa::negative(y + 32)) << 32;
+    float total = 0.0f;
+    for (int c = 0; c < tile.channels; ++c) total += y[c] < 0.0f ? -y[c] : y[c];
+    if (finish.magnitude != nullptr) finish.magnitude[pixel] += total;
+    if (finish.groups == nullptr) continue;
+    for (int c = 0; c < tile.channels; ++c) {
+      const int channel = tile.channel + c;
+      float* group = finish.groups + pixel * finish.group_channels + channel % finish.group_channels;
+      *group = channel < finish.group_channels ? y[c] : *group + y[c];
+    }
+  }
+}
+
+template <class Isa>
+void finish(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
+  if (is_whole(tile, finish)) {
+    finish_whole<Isa>(tile, finish, bits);
+  } else {
+    finish_part<Isa>(tile, finish, bits);
+  }
+}
+
+}  // namespace
+}  // namespace larq_el

@@ -1,0 +1,127 @@
+#include "pool.h"
+
+namespace larq_el {
+namespace {
+
+// A worker looks for the next loop this many times before it sleeps: the layers of a network follow each other within
+// microseconds, and waking a thread takes longer than that.
+constexpr int kSpins = 2000;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Lock {
+ public:
+  explicit Lock(pthread_mutex_t* mutex) : mutex_(mutex) { pthread_mutex_lock(mutex_); }
+  ~Lock() { pthread_mutex_unlock(mutex_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  pthread_mutex_t* mutex_;
+};
+
+}  // namespace
+
+Pool* Pool::create() { return new Pool; }
+
+Pool* Pool::retain() {
+  references_.fetch_add(1);
+  return this;
+}
+
+void Pool::release() {
+  if (references_.fetch_sub(1) == 1) delete this;
+}
+
+Pool::~Pool() {
+  {
+    Lock lock(&mutex_);
+    stopping_ = true;
+    generation_.fetch_add(1);
+    pthread_cond_broadcast(&changed_);
+  }
+  for (int i = 0; i < started_; ++i) pthread_join(threads_[i], nullptr);
+  pthread_cond_destroy(&changed_);
+  pthread_cond_destroy(&finished_);
+  pthread_mutex_destroy(&mutex_);
+  pthread_mutex_destroy(&busy_);
+}
+
+// Where the system refuses a thread, loops run in fewer.
+void Pool::grow(int workers) {
+  while (started_ < workers && pthread_create(&threads_[started_], nullptr, entry, this) == 0) ++started_;
+}
+
+void Pool::run(size_t count, int threads, Body body, void* argument) {
+  if (threads > kMaxThreads) threads = kMaxThreads;
+  if (static_cast<size_t>(threads) > count) threads = static_cast<int>(count);
+  if (threads < 2 || pthread_mutex_trylock(&busy_) != 0) {
+    for (size_t i = 0; i < count; ++i) body(argument, 0, i);
+    return;
+  }
+  grow(threads - 1);
+  {
+    Lock lock(&mutex_);
+    body_ = body;
+    argument_ = argument;
+    count_ = count;
+    next_.store(0);
+    places_ = threads - 1;
+    next_worker_ = 1;
+    generation_.fetch_add(1);
+    pthread_cond_broadcast(&changed_);
+  }
+  share(0);
+  {
+    Lock lock(&mutex_);
+    places_ = 0;  // whoever wakes now comes too late, and is not waited for
+    while (active_ > 0) pthread_cond_wait(&finished_, &mutex_);
+  }
+  pthread_mutex_unlock(&busy_);
+}
+
+void Pool::share(int worker) {
+  for (size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) body_(argument_, worker, i);
+}
+
+void Pool::wait_for_change(uint64_t seen) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (generation_.load(std::memory_order_acquire) != seen) return;
+    pause();
+  }
+  Lock lock(&mutex_);
+  while (generation_.load() == seen) pthread_cond_wait(&changed_, &mutex_);
+}
+
+void Pool::work() {
+  uint64_t seen = 0;
+  for (;;) {
+    wait_for_change(seen);
+    int worker = 0;
+    {
+      Lock lock(&mutex_);
+      seen = generation_.load();
+      if (stopping_) return;
+      if (places_ == 0) continue;
+      --places_;
+      ++active_;
+      worker = next_worker_++;
+    }
+    share(worker);
+    Lock lock(&mutex_);
+    if (--active_ == 0) pthread_cond_signal(&finished_);
+  }
+}
+
+void* Pool::entry(void* pool) {
+  static_cast<Pool*>(pool)->work();
+  return nullptr;
+}
+
+}  // namespace larq_el

@@ -1,0 +1,29 @@
+// An operator that reads rows of reals and finishes them: where no convolution stands before what is fused.
+#pragma once
+
+#include "finisher.h"
+#include "plan.h"
+
+namespace larq_el {
+
+class RowPass final : public Op {
+ public:
+  explicit RowPass(const BinaryKernel& kernel) : kernel_(kernel) {}
+
+  // Input 0 holds the rows; the others are operands.
+  Finisher& finisher() { return finisher_; }
+
+  bool prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) override;
+  void run(const Run& run) const override;
+
+ private:
+  void run_chunk(const Run& run, const RowFinish& finish, size_t first, size_t last) const;
+
+  const BinaryKernel& kernel_;
+  Finisher finisher_;
+  size_t pixels_ = 0;
+  int channels_ = 0;
+  int threads_ = 1;
+};
+
+}  // namespace larq_el
