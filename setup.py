@@ -2,12 +2,16 @@
 
 The native delegate is compiled with the C++ compiler alone (native/build.py) and goes into the wheel as a data file.
 Where there is no compiler, everything but `larq_el.runtime` is installed and works, and that says what is missing.
+A cross-compiler in CXX gives a wheel for its machine:
+
+    CXX=aarch64-linux-gnu-g++ python -m build --wheel
 """
 
+import re
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 try:
@@ -17,33 +21,46 @@ except ImportError:  # setuptools before 70.1
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "native"))
-from build import LIBRARY, BuildError, build  # noqa: E402
+from build import LIBRARY, BuildError, architecture, build  # noqa: E402
 
 
 class BuildWithNative(build_py):
     """Copies the modules, and compiles the delegate beside them."""
+
+    library: Path | None = None
 
     def run(self) -> None:
         """Builds both."""
         super().run()
         folder = ROOT if self.editable_mode else Path(self.build_lib).resolve()
         try:
-            build(output=folder / LIBRARY.relative_to(ROOT))
+            self.library = build(output=folder / LIBRARY.relative_to(ROOT))
         except BuildError as error:
             self.warn(f"the native delegate was not built, larq_el.runtime will not run: {error}")
+
+
+class WithNative(Distribution):
+    """A distribution that depends on the platform, although it has no extension module of Python."""
+
+    def has_ext_modules(self) -> bool:
+        """Says so to setuptools."""
+        return True
 
 
 class PlatformWheel(bdist_wheel):
     """The delegate depends on the platform, and on no version of Python."""
 
-    def finalize_options(self) -> None:
-        """Marks the wheel as one of a platform."""
-        super().finalize_options()
-        self.root_is_pure = False
-
     def get_tag(self) -> tuple[str, str, str]:
-        """Any Python 3, no ABI of Python, this platform."""
-        return "py3", "none", super().get_tag()[2]
+        """Any Python 3, no ABI of Python, the platform that the delegate was compiled for."""
+        library = self.get_finalized_command("build_py").library
+        compiled = None if library is None or self.plat_name_supplied else platform_of(library)
+        return "py3", "none", compiled or super().get_tag()[2]
 
 
-setup(cmdclass={"build_py": BuildWithNative, "bdist_wheel": PlatformWheel})
+def platform_of(library: Path) -> str | None:
+    """The platform tag of a library for glibc: its machine, and the newest glibc that it takes symbols from."""
+    versions = [int(version) for version in re.findall(rb"GLIBC_2\.(\d+)", library.read_bytes())]
+    return f"manylinux_2_{max(versions)}_{architecture()}" if versions else None
+
+
+setup(distclass=WithNative, cmdclass={"build_py": BuildWithNative, "bdist_wheel": PlatformWheel})

@@ -4,6 +4,10 @@ namespace larq_el {
 namespace {
 
 constexpr int kChunkPixels = 48;         // for which a thread computes all output channels, block after block
+// Within a chunk all channels of a few pixels are computed before the next pixels: reals then stream through memory in
+// order. The fewer pixels, the more often the weights are read again.
+constexpr size_t kNearWeights = 1 << 14;  // bytes of weights that stay in the first-level cache: one tile at a time
+constexpr size_t kGroupTiles = 4;
 constexpr int kChunkPointers = 4096;     // pointers to their taps stay in the first-level cache beside the weights
 constexpr size_t kSerialWork = 1 << 22;  // multiply-accumulates below which waking a thread takes longer than it saves
 constexpr size_t kExpandWords = 1 << 12;  // that a thread expands at once
@@ -21,7 +25,6 @@ struct Bconv::Worker {
   const int32_t** corrections;  // [tile][pixel of the tile], of the first block
   const int32_t** shifted;      // the same for one tile and any block
   int32_t* acc;
-  float* rows;
   uint64_t* masks;
 };
 
@@ -119,13 +122,14 @@ void Bconv::size_chunks(int threads) {
   if (pixels > share) pixels = share;
   chunk_tiles_ = static_cast<int>((pixels + mr - 1) / mr);
   if (chunk_tiles_ < 1) chunk_tiles_ = 1;
+  group_tiles_ = weights_.packed_bytes() <= kNearWeights ? 1 : kGroupTiles;
   const size_t slots = chunk_tiles_ * mr;
   expanded_bytes_ = 0;
   if (kernel_.expand != nullptr) {
     expanded_bytes_ = align_up(static_cast<size_t>(batch_) * rows_.input * columns_.input * pixel_bytes_);
   }
   worker_bytes_ = align_up(slots * weights_.taps() * sizeof(void*)) + align_up(slots * sizeof(void*)) +
-                  align_up(mr * sizeof(void*)) + 2 * align_up(mr * kBlock * sizeof(int32_t)) +
+                  align_up(mr * sizeof(void*)) + align_up(mr * kBlock * sizeof(int32_t)) +
                   align_up(mr * sizeof(uint64_t));
 }
 
@@ -142,7 +146,6 @@ Bconv::Worker Bconv::worker(const Run& run, int index) const {
   worker.corrections = static_cast<const int32_t**>(take(slots * sizeof(void*)));
   worker.shifted = static_cast<const int32_t**>(take(mr * sizeof(void*)));
   worker.acc = static_cast<int32_t*>(take(mr * kBlock * sizeof(int32_t)));
-  worker.rows = static_cast<float*>(take(mr * kBlock * sizeof(float)));
   worker.masks = static_cast<uint64_t*>(take(mr * sizeof(uint64_t)));
   return worker;
 }
@@ -182,8 +185,7 @@ const void* Bconv::expand(const Run& run) const {
   return expanded;
 }
 
-// All output channels of the pixels from `first` on: the chunk's activations are read from the nearest cache for every
-// block but the first, and a block's weights for every tile but the first.
+// All output channels of the pixels from `first` on.
 void Bconv::run_chunk(const void* activations, const Target& target, size_t first, const Worker& worker) const {
   const size_t mr = kernel_.mr;
   const size_t last = pixels_ - first < chunk_tiles_ * mr ? pixels_ : first + chunk_tiles_ * mr;
@@ -192,10 +194,14 @@ void Bconv::run_chunk(const void* activations, const Target& target, size_t firs
     memset(target.out + first * out_stride_ * sizeof(uint32_t), 0, (last - first) * out_stride_ * sizeof(uint32_t));
   }
   finisher_.begin(target.finish, first, last);
-  for (size_t block = 0; block < weights_.blocks(); ++block) {
-    for (size_t pixel = first; pixel < last; pixel += mr) {
-      const size_t pixels = last - pixel < mr ? last - pixel : mr;
-      run_tile(block, (pixel - first) / mr, static_cast<int>(pixels), worker, target, pixel);
+  const size_t group = group_tiles_ * mr;
+  for (size_t start = first; start < last; start += group) {
+    const size_t stop = last - start < group ? last : start + group;
+    for (size_t block = 0; block < weights_.blocks(); ++block) {
+      for (size_t pixel = start; pixel < stop; pixel += mr) {
+        const size_t pixels = last - pixel < mr ? last - pixel : mr;
+        run_tile(block, (pixel - first) / mr, static_cast<int>(pixels), worker, target, pixel);
+      }
     }
   }
   finisher_.end(target.finish, first, last);
@@ -283,8 +289,8 @@ void Bconv::store(size_t block, const Rows& rows, const Worker& worker, const Ta
 
 void Bconv::finish(size_t block, const Rows& rows, const Worker& worker, const Target& target, size_t pixel) const {
   const ChannelBlock& channels = weights_.block(block);
-  kernel_.store_float(rows, weights_.transform(block), worker.rows, kBlock);
-  const RowTile tile = {worker.rows, kBlock, pixel, rows.pixels, channels.channel, channels.channels};
+  const OutputTransform transform = weights_.transform(block);
+  const RowTile tile = {&rows, &transform, nullptr, 0, pixel, rows.pixels, channels.channel, channels.channels};
   kernel_.finish(tile, target.finish, target.bits == nullptr ? nullptr : worker.masks);
   if (target.bits != nullptr) store_bits(channels, worker.masks, rows.pixels, target.bits + pixel * words_out_);
 }

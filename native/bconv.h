@@ -81,7 +81,8 @@ class Bconv final : public Op {
   Array<uint8_t> outside_;       // the pixel that stands outside the image
   Array<int32_t> corrections_;   // [row class][column class][padded channel]; empty where nothing is corrected
   int threads_ = 1;
-  int chunk_tiles_ = 1;
+  int chunk_tiles_ = 1;     // of which a thread gets the taps at once
+  size_t group_tiles_ = 1;  // that a block is computed for before the next block
   size_t expanded_bytes_ = 0;
   size_t worker_bytes_ = 0;
 };

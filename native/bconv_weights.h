@@ -40,6 +40,7 @@ class BconvWeights {
   int words() const { return words_; }               // of a group of a pixel
   int channels_out() const { return channels_out_; }
   size_t blocks() const { return blocks_.size(); }
+  size_t packed_bytes() const { return packed_.size(); }
   size_t padded_channels() const { return blocks() * kBlock; }
   const ChannelBlock& block(size_t index) const { return blocks_[index]; }
   const void* packed(size_t index) const { return packed_.data() + index * block_bytes_; }

@@ -4,8 +4,10 @@
     python native/build.py                  the library, into larq_el/runtime/lib
     python native/build.py test             kernels and graphs against a loop over bits
     python native/build.py asan             the same under the address and undefined-behaviour sanitizers
+    python native/build.py fuzz [SECONDS]   random and damaged graphs, under the sanitizers
     python native/build.py bench            kernels in multiply-accumulates a cycle
     CXX=aarch64-linux-gnu-g++ python native/build.py --output DIR/liblarq_el_delegate.so
+    CXX=aarch64-linux-gnu-g++ RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu" python native/build.py test
 
 Objects are kept in build/native and compiled again where a source, a header or the command changed.
 """
@@ -60,22 +62,22 @@ def build(target: str = "library", output: Path = LIBRARY) -> Path:
     """Builds the library, or the program of tests or measurements.
 
     # Arguments
-        target: "library", "test", "asan" or "bench".
+        target: "library", "test", "asan", "fuzz" or "bench".
         output: of the library.
 
     # Returns
         The file that was built.
     """
     machine = architecture()
-    folder = ROOT / "build" / "native" / f"{machine}-{'asan' if target == 'asan' else 'release'}"
-    extra = ASAN if target == "asan" else []
+    folder = ROOT / "build" / "native" / f"{machine}-{'asan' if target in ('asan', 'fuzz') else 'release'}"
+    extra = ASAN if target in ("asan", "fuzz") else []
     kernels = {
         NATIVE / "kernels" / f"{name}.cc": flags.split()
         for name, flags in KERNELS.get(machine, {"portable": ""}).items()
     }
-    programs = {"library": ["plugin.cc"], "bench": ["bench.cc"]}.get(target)
+    programs = {"library": ["plugin.cc"], "bench": ["bench.cc"], "fuzz": ["fuzz.cc"]}.get(target)
     mains = [NATIVE / name for name in programs] if programs else sorted((NATIVE / "tests").glob("*.cc"))
-    common = [path for path in sorted(NATIVE.glob("*.cc")) if path.name not in ("plugin.cc", "bench.cc")]
+    common = [path for path in sorted(NATIVE.glob("*.cc")) if path.name not in ("plugin.cc", "bench.cc", "fuzz.cc")]
     flags = {**{source: [] for source in (*common, *mains)}, **kernels}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(lambda item: _compile(item[0], [*FLAGS, *item[1], *extra], folder), flags.items()))
@@ -123,7 +125,7 @@ def _run(command: list[str]) -> str:
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("target", nargs="?", default="library", choices=["library", "test", "asan", "bench"])
+    parser.add_argument("target", nargs="?", default="library", choices=["library", "test", "asan", "fuzz", "bench"])
     parser.add_argument("--output", type=Path, default=LIBRARY)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the program of tests or measurements")
     options = parser.parse_args()
@@ -135,7 +137,8 @@ def main() -> int:
     if options.target == "library":
         print(built)
         return 0
-    return subprocess.run([str(built), *options.arguments], check=False).returncode
+    runner = shlex.split(os.environ.get("RUNNER", ""))  # such as an emulator
+    return subprocess.run([*runner, str(built), *options.arguments], check=False).returncode
 
 
 if __name__ == "__main__":

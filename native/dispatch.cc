@@ -1,5 +1,10 @@
 #include "dispatch.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <cstring>
 
 namespace larq_el {

@@ -36,6 +36,9 @@ bool Finisher::prepare(const Value* const* inputs, Value* const* outputs, const 
                            {outputs_.groups, outputs_.group_channels}};
   for (const auto& [output, last] : sizes) {
     if (output < 0) continue;
+    if (outputs[output]->type != (output == outputs_.bits ? tfl::kInt32 : tfl::kFloat32)) {
+      return report.error("tensor %d has another type than a fused operator computes.", outputs[output]->tensor);
+    }
     outputs[output]->shape = shape;
     outputs[output]->shape.dims[3] = last;
   }

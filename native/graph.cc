@@ -1,9 +1,15 @@
 #include "graph.h"
 
 #include <cmath>
+#include <cstdio>
+#include <initializer_list>
 
 #include "bconv.h"
+#include "float_ops.h"
+#include "fuser.h"
+#include "graph_view.h"
 #include "ops.h"
+#include "row_pass.h"
 
 namespace larq_el {
 namespace {
@@ -114,7 +120,7 @@ bool read_constants(const NodeView& node, BconvConstants* constants) {
   return constants->bias != nullptr;
 }
 
-Op* make_bconv(const NodeView& node, const BinaryKernel& kernel) {
+Bconv* make_bconv(const NodeView& node, const BinaryKernel& kernel) {
   BconvAttributes attributes;
   BconvConstants constants;
   if (!node.operands(5, 1)) return nullptr;
@@ -125,89 +131,254 @@ Op* make_bconv(const NodeView& node, const BinaryKernel& kernel) {
   return Bconv::create(attributes, constants, kernel, node.report);
 }
 
-// An operator that runs here. Its first `activations` inputs are computed by the graph, the others are constants, which
-// `make` reads.
-struct Claim {
-  const char* name;
-  int activations;
-  Op* (*make)(const NodeView& node, const BinaryKernel& kernel);
-};
+constexpr int kMaxWindow = 1 << 10;  // of a pool, in pixels
 
-constexpr Claim kClaims[] = {
-    {"LceQuantize", 1, make_quantize},
-    {"LceDequantize", 1, make_dequantize},
-    {"LceBconv2d", 1, make_bconv},
-    {"LceBMaxPool2d", 1, make_bmaxpool},
-};
-
-// Only the code says whether the name is one.
-const Claim* claim_of(const tfl::Registration& registration) {
-  if (registration.builtin_code != tfl::kCustom || registration.custom_name == nullptr) return nullptr;
-  for (const Claim& claim : kClaims) {
-    if (strcmp(claim.name, registration.custom_name) == 0) return &claim;
+Op* make_max_pool(const NodeView& node) {
+  const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.node->builtin_data);
+  if (!node.operands(1, 1)) return nullptr;
+  if (params == nullptr || params->activation != tfl::kNone) {
+    node.report.error("%s: it has no options, or a fused activation.", node.name);
+    return nullptr;
   }
-  return nullptr;
+  const Window height = {params->filter_height, params->stride_height, 1};
+  const Window width = {params->filter_width, params->stride_width, 1};
+  for (const int size : {height.size, width.size, height.stride, width.stride}) {
+    if (size >= 1 && size <= kMaxWindow) continue;
+    node.report.error("%s: window and stride must be from 1 to %d.", node.name, kMaxWindow);
+    return nullptr;
+  }
+  return new MaxPool(height, width, params->padding == tfl::kSame);
 }
 
-// Puts the node's operands among the plan's values. The runtime's execution order lets no node read a tensor before it
-// is computed, nor two write the same; in a malformed graph that may be otherwise.
-bool connect(const NodeView& node, int activations, const tfl::DelegateParams& params, Plan* plan, Op* op) {
-  Owned<Op> owned(op);
-  int inputs[Op::kMaxOperands], outputs[1];
-  for (int i = 0; i < activations; ++i) {
-    const int index = node.node->inputs->data[i];
-    const tfl::Tensor* tensor = node.tensor(index);
-    if (tensor == nullptr) return false;
-    const bool known = plan->knows(index);
-    if (!known && !contains(params.input_tensors, index)) {
-      return node.report.error("%s: tensor %d is read before it is computed.", node.name, index);
+// The operator of one node by itself, of those that have one.
+Op* make_plain(Kind kind, const NodeView& node, const BinaryKernel& kernel) {
+  switch (kind) {
+    case Kind::kQuantize:
+      return make_quantize(node, kernel);
+    case Kind::kDequantize:
+      return make_dequantize(node, kernel);
+    case Kind::kBconv:
+      return make_bconv(node, kernel);
+    case Kind::kBMaxPool:
+      return make_bmaxpool(node, kernel);
+    case Kind::kMaxPool:
+      return make_max_pool(node);
+    default:
+      node.report.error("%s: it stands in another part of the graph than what it belongs to; give the option fuse=off.",
+                        node.name);
+      return nullptr;
+  }
+}
+
+const char* name_of(Kind kind) {
+  switch (kind) {
+    case Kind::kQuantize:
+      return "LceQuantize";
+    case Kind::kDequantize:
+      return "LceDequantize";
+    case Kind::kBconv:
+      return "LceBconv2d";
+    case Kind::kBMaxPool:
+      return "LceBMaxPool2d";
+    case Kind::kMaxPool:
+      return "MAX_POOL_2D";
+    default:
+      return "a fused operator";
+  }
+}
+
+bool is_larq(Kind kind) {
+  return kind == Kind::kQuantize || kind == Kind::kDequantize || kind == Kind::kBconv || kind == Kind::kBMaxPool;
+}
+
+// Builds the plan of one partition.
+class Builder {
+ public:
+  Builder(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, Plan* plan,
+          const Reporter& report)
+      : context_(context), params_(params), kernel_(kernel), plan_(plan), report_(report) {}
+
+  // One operator for each node.
+  bool build(const GraphView& graph) {
+    for (int position = 0; position < graph.size(); ++position) {
+      if (!add_plain(graph.node(position))) return false;
     }
-    inputs[i] = plan->value(index, *tensor, Value::kInput);
+    return true;
   }
-  const int index = node.node->outputs->data[0];
-  const tfl::Tensor* tensor = node.tensor(index);
-  if (tensor == nullptr) return false;
-  if (plan->knows(index)) return node.report.error("%s: tensor %d is computed twice.", node.name, index);
-  outputs[0] = plan->value(index, *tensor, contains(params.output_tensors, index) ? Value::kOutput : Value::kInside);
-  for (int i = 0; i < activations; ++i) {
-    if (inputs[i] < 0) return node.report.error("%s: there is not enough memory.", node.name);
-  }
-  if (outputs[0] < 0 || !plan->add(owned.release(), inputs, activations, outputs, 1)) {
-    return node.report.error("%s: there is not enough memory.", node.name);
-  }
-  return true;
-}
 
-bool add_node(tfl::Context* context, int index, const tfl::DelegateParams& params, const BinaryKernel& kernel,
-              Plan* plan, const Reporter& report) {
-  tfl::Node* node = nullptr;
-  tfl::Registration* registration = nullptr;
-  if (context->GetNodeAndRegistration(context, index, &node, &registration) != tfl::kOk || node == nullptr ||
-      registration == nullptr) {
-    return report.error("node %d cannot be read.", index);
+  // One operator for what was found to belong together.
+  bool build(const GraphView& graph, const Fuser& fuser) {
+    for (int position = 0; position < graph.size(); ++position) {
+      // forms of a tensor before what reads them
+      for (const bool forms : {true, false}) {
+        for (const FusedRows& rows : fuser.rows()) {
+          const bool is_form = rows.source >= 0 && rows.steps_count == 0;
+          if (rows.position == position && is_form == forms && !add_rows(graph, rows)) return false;
+        }
+      }
+      for (const FusedMagnitude& found : fuser.magnitudes()) {
+        if (found.position != position) continue;
+        Op* op = new StridedMagnitude(found.row_stride, found.column_stride);
+        if (!connect("MEAN", op, &found.source, 1, &found.result, 1)) return false;
+      }
+      const ViewNode& node = graph.node(position);
+      if ((!fuser.takes(position) || node.kind == Kind::kMaxPool) && !add_plain(node)) return false;
+    }
+    return true;
   }
-  const Claim* claim = claim_of(*registration);
-  if (claim == nullptr) return report.error("node %d is of an operator that was not claimed.", index);
-  const NodeView view{context, node, claim->name, report};
-  Op* op = claim->make(view, kernel);
-  return op != nullptr && connect(view, claim->activations, params, plan, op);
-}
+
+ private:
+  bool read(int index, Kind kind, tfl::Node** node) {
+    tfl::Registration* registration = nullptr;
+    if (context_->GetNodeAndRegistration(context_, index, node, &registration) == tfl::kOk && *node != nullptr) {
+      return true;
+    }
+    return report_.error("node %d, %s, cannot be read.", index, name_of(kind));
+  }
+
+  bool add_plain(const ViewNode& view) {
+    tfl::Node* node = nullptr;
+    if (!read(view.index, view.kind, &node)) return false;
+    const NodeView checked{context_, node, name_of(view.kind), report_};
+    Op* op = make_plain(view.kind, checked, kernel_);
+    return op != nullptr && connect(checked.name, op, node->inputs->data, 1, node->outputs->data, 1);
+  }
+
+  bool add_rows(const GraphView& graph, const FusedRows& rows) {
+    if (rows.conv >= 0) return add_conv(graph.node(rows.conv), rows);
+    Owned<RowPass> op(new RowPass(kernel_));
+    if (!op) return report_.error("there is not enough memory for a fused operator.");
+    return describe(rows, rows.bits, graph.channels(rows.source), &op->finisher()) && connect(rows, rows.source, rows.bits, op.release());
+  }
+
+  bool add_conv(const ViewNode& view, const FusedRows& rows) {
+    const bool alone = rows.steps_count == 0 && rows.bits < 0 && rows.magnitude < 0 && rows.groups < 0;
+    if (alone) return add_plain(view);
+    tfl::Node* node = nullptr;
+    if (!read(view.index, view.kind, &node)) return false;
+    Owned<Bconv> op(make_bconv({context_, node, name_of(view.kind), report_}, kernel_));
+    if (!op) return false;
+    FusedRows stored = rows;
+    if (rows.bits >= 0 && !op->stores_signs()) {
+      // the blocks' signs share words: they are taken of the stored values
+      stored.bits = -1;
+      stored.values = rows.result;
+    }
+    const bool done = describe(stored, stored.bits, op->channels(), &op->finisher()) &&
+                      connect(stored, node->inputs->data[0], stored.bits, op.release());
+    if (!done || stored.bits == rows.bits) return done;
+    return connect("LceQuantize", new Quantize(kernel_), &rows.result, 1, &rows.bits, 1);
+  }
+
+  // Input 0 are the rows or their bits, then come the operands in the order of the steps.
+  bool describe(const FusedRows& rows, int bits, int channels, Finisher* finisher) {
+    bool enough = true;
+    int input = 0;
+    for (int i = 0; i < rows.steps_count; ++i) {
+      const FusedStep& step = rows.steps[i];
+      if (step.kind == RowStep::kRelu) {
+        enough = enough && finisher->add_relu();
+      } else if (step.constant != nullptr) {
+        enough = enough && finisher->add_constant(step.kind, step.constant, step.count, channels);
+      } else {
+        enough = enough && finisher->add_operand(step.kind, ++input, step.channels, step.scale);
+      }
+    }
+    Finisher::Outputs outputs;
+    int output = 0;
+    if (rows.values >= 0) outputs.values = output++;
+    if (bits >= 0) outputs.bits = output++;
+    if (rows.magnitude >= 0) outputs.magnitude = output++;
+    if (rows.groups >= 0) outputs.groups = output++;
+    outputs.group_channels = rows.group_channels;
+    finisher->set_outputs(outputs);
+    return enough || report_.error("there is not enough memory for a fused operator.");
+  }
+
+  bool connect(const FusedRows& rows, int source, int bits, Op* op) {
+    int inputs[kMaxSteps + 1] = {source}, outputs[4], inputs_count = 1, outputs_count = 0;
+    for (int i = 0; i < rows.steps_count; ++i) {
+      if (rows.steps[i].operand >= 0) inputs[inputs_count++] = rows.steps[i].operand;
+    }
+    for (const int output : {rows.values, bits, rows.magnitude, rows.groups}) {
+      if (output >= 0) outputs[outputs_count++] = output;
+    }
+    char name[64];
+    const char* form = rows.conv >= 0 ? "LceBconv2d" : rows.bits >= 0 ? "LceQuantize" : "rows";
+    snprintf(name, sizeof name, rows.steps_count > 0 ? "%s+%d" : "%s", form, rows.steps_count);
+    return connect(name, op, inputs, inputs_count, outputs, outputs_count);
+  }
+
+  // Puts operands among the plan's values. The runtime's execution order lets no node read a tensor before it is
+  // computed, nor two write the same; in a malformed graph that may be otherwise.
+  bool connect(const char* name, Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count) {
+    Owned<Op> owned(op);
+    int read[kMaxSteps + 1], written[Op::kMaxOperands];
+    bool enough = op != nullptr && inputs_count <= Op::kMaxOperands && outputs_count <= Op::kMaxOperands;
+    for (int i = 0; enough && i < inputs_count; ++i) {
+      if (!exists(inputs[i])) return report_.error("%s: an operand is missing.", name);
+      if (!plan_->knows(inputs[i]) && !contains(params_.input_tensors, inputs[i])) {
+        return report_.error("%s: tensor %d is read before it is computed.", name, inputs[i]);
+      }
+      read[i] = plan_->value(inputs[i], context_->tensors[inputs[i]], Value::kInput);
+      enough = read[i] >= 0;
+    }
+    for (int i = 0; enough && i < outputs_count; ++i) {
+      if (!exists(outputs[i])) return report_.error("%s: an operand is missing.", name);
+      if (plan_->knows(outputs[i])) return report_.error("%s: tensor %d is computed twice.", name, outputs[i]);
+      const bool outside = contains(params_.output_tensors, outputs[i]);
+      written[i] = plan_->value(outputs[i], context_->tensors[outputs[i]], outside ? Value::kOutput : Value::kInside);
+      enough = written[i] >= 0;
+    }
+    char label[Profile::kLabel];
+    const char* tensor = enough && outputs_count > 0 ? context_->tensors[outputs[0]].name : nullptr;
+    snprintf(label, sizeof label, "%s %s", name, tensor == nullptr ? "" : tensor);
+    return (enough && plan_->add(label, owned.release(), read, inputs_count, written, outputs_count)) ||
+           report_.error("%s: there is not enough memory.", name);
+  }
+
+  bool exists(int tensor) const { return tensor >= 0 && static_cast<size_t>(tensor) < context_->tensors_size; }
+
+  tfl::Context* context_;
+  const tfl::DelegateParams& params_;
+  const BinaryKernel& kernel_;
+  Plan* plan_;
+  const Reporter& report_;
+};
 
 }  // namespace
 
-bool claims(const tfl::Registration& registration) { return claim_of(registration) != nullptr; }
+bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed,
+           const Reporter& report) {
+  GraphView graph;
+  if (!graph.read(context, nodes, count, nullptr, report)) return false;
+  Fuser fuser(graph);
+  bool enough = !fuse || fuser.run(false);
+  for (int position = 0; enough && position < graph.size(); ++position) {
+    const bool wanted = is_larq(graph.node(position).kind) || (fuse && fuser.takes(position));
+    enough = !wanted || claimed->push_back(graph.node(position).index);
+  }
+  return enough || report.error("there is not enough memory for the list of nodes.");
+}
 
-Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, Pool* pool,
-                 const Reporter& report) {
-  Owned<Plan> plan(new Plan(pool));
-  if (!plan || params.nodes_to_replace == nullptr) {
+Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, bool fuse,
+                 Pool* pool, Profile* profile, const Reporter& report) {
+  Owned<Plan> plan(new Plan(pool, profile));
+  if (!plan || params.nodes_to_replace == nullptr || params.output_tensors == nullptr) {
     report.error("there is not enough memory for a plan.");
     return nullptr;
   }
-  for (int i = 0; i < params.nodes_to_replace->size; ++i) {
-    if (!add_node(context, params.nodes_to_replace->data[i], params, kernel, plan.get(), report)) return nullptr;
+  GraphView graph;
+  const tfl::IntArray* nodes = params.nodes_to_replace;
+  if (!graph.read(context, nodes->data, nodes->size, params.output_tensors, report)) return nullptr;
+  Fuser fuser(graph);
+  if (fuse && !fuser.run(true)) {
+    report.error("there is not enough memory for a plan.");
+    return nullptr;
   }
-  return plan.release();
+  Builder builder(context, params, kernel, plan.get(), report);
+  const bool built = fuse ? builder.build(graph, fuser) : builder.build(graph);
+  return built ? plan.release() : nullptr;
 }
 
 }  // namespace larq_el

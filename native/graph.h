@@ -2,16 +2,18 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "memory.h"
 #include "plan.h"
 
 namespace larq_el {
 
-// Whether a node is of an operator that runs here.
-bool claims(const tfl::Registration& registration);
+// Appends those of the nodes, given in the order of execution, that run here: Larq Compute Engine's, and with `fuse`
+// those that can be computed with them. False, with a message, where a node cannot be read.
+bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report);
 
-// The plan of a partition. Null, with a message, where a node cannot run. Valid calls are those from a delegate
-// kernel's `init` alone: only there the runtime shows its nodes.
-Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, Pool* pool,
-                 const Reporter& report);
+// The plan of a partition; `profile` may be null. Null, with a message, where a node cannot run. Both may be called from the delegate's
+// `Prepare` and the kernel's `init` alone: only there the runtime shows its nodes.
+Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, bool fuse,
+                 Pool* pool, Profile* profile, const Reporter& report);
 
 }  // namespace larq_el

@@ -22,6 +22,7 @@ size_t size_of(tfl::Type type) {
 Plan::~Plan() {
   for (Step& step : steps_) delete step.op;
   pool_->release();
+  if (profile_ != nullptr) profile_->release();
 }
 
 int Plan::find(int tensor) const {
@@ -42,11 +43,12 @@ int Plan::value(int tensor, const tfl::Tensor& description, Value::Place place) 
   return values_.push_back(value) ? static_cast<int>(values_.size()) - 1 : -1;
 }
 
-bool Plan::add(Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count) {
+bool Plan::add(const char* label, Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count) {
   Owned<Op> owned(op);
   if (inputs_count > Op::kMaxOperands || outputs_count > Op::kMaxOperands) return false;
   Step step = {};
   step.op = op;
+  step.entry = profile_ == nullptr ? -1 : profile_->add(label);
   step.inputs_count = inputs_count;
   step.outputs_count = outputs_count;
   for (int i = 0; i < inputs_count; ++i) step.inputs[i] = inputs[i];
@@ -162,7 +164,9 @@ bool Plan::invoke(tfl::Context* context, const Reporter& report) {
     void* outputs[Op::kMaxOperands];
     for (int i = 0; i < step.inputs_count; ++i) inputs[i] = addresses_[step.inputs[i]];
     for (int i = 0; i < step.outputs_count; ++i) outputs[i] = addresses_[step.outputs[i]];
+    const double start = profile_ == nullptr ? 0 : now();
     step.op->run({inputs, outputs, arena_.data() + step.scratch, pool_, threads_});
+    if (profile_ != nullptr) profile_->record(step.entry, now() - start);
   }
   return true;
 }

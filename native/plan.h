@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "pool.h"
+#include "profile.h"
 #include "report.h"
 #include "shape.h"
 #include "tfl_abi.h"
@@ -53,7 +54,9 @@ size_t size_of(tfl::Type type);
 
 class Plan : public Allocated {
  public:
-  explicit Plan(Pool* pool) : pool_(pool->retain()) {}
+  // `profile` may be null.
+  Plan(Pool* pool, Profile* profile)
+      : pool_(pool->retain()), profile_(profile == nullptr ? nullptr : profile->retain()) {}
   ~Plan();
 
   // Whether a runtime's tensor is among the values.
@@ -63,8 +66,8 @@ class Plan : public Allocated {
   int value(int tensor, const tfl::Tensor& description, Value::Place place);
 
   // Appends an operator, which now belongs to the plan; operands are indices of values. False where memory is short or
-  // there are too many operands.
-  bool add(Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count);
+  // there are too many operands. `label` names it in profiles.
+  bool add(const char* label, Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count);
 
   // Propagates shapes from the partition's inputs, lays out the arena, and gives the outputs their shapes.
   bool prepare(tfl::Context* context, const Reporter& report);
@@ -81,6 +84,7 @@ class Plan : public Allocated {
     int outputs[Op::kMaxOperands];
     int inputs_count;
     int outputs_count;
+    int entry;       // in the profile
     size_t scratch;  // offset in the arena
   };
 
@@ -92,6 +96,7 @@ class Plan : public Allocated {
   bool bind(tfl::Context* context, const Reporter& report);
 
   Pool* pool_;
+  Profile* profile_;
   int threads_ = 1;
   Array<Value> values_;
   Array<Step> steps_;

@@ -19,7 +19,9 @@ constexpr const char* kName = "LarqElDelegate";
 struct Delegate : Allocated {
   tfl::Delegate interface;
   const BinaryKernel* kernel;
+  bool fuse;
   Pool* pool;
+  Profile* profile;  // null where nobody asked for one
 };
 
 Reporter reporter(tfl::Context* context) {
@@ -52,7 +54,8 @@ void* init(tfl::Context* context, const char* buffer, size_t) {
   const tfl::DelegateParams* params = reinterpret_cast<const tfl::DelegateParams*>(buffer);
   if (params == nullptr || params->delegate == nullptr) return nullptr;
   const Delegate* delegate = static_cast<const Delegate*>(params->delegate->data);
-  return build_plan(context, *params, *delegate->kernel, delegate->pool, reporter(context));
+  return build_plan(context, *params, *delegate->kernel, delegate->fuse, delegate->pool, delegate->profile,
+                    reporter(context));
 }
 
 void free_plan(tfl::Context*, void* buffer) { delete static_cast<Plan*>(buffer); }
@@ -94,43 +97,53 @@ tfl::Status prepare_delegate(tfl::Context* context, tfl::Delegate* delegate) {
     return tfl::kError;
   }
   // A copy: the runtime may change its own while nodes are read. The first element becomes the number of nodes.
-  Array<int> nodes;
+  Array<int> nodes, order;
   bool enough = nodes.push_back(0);
-  Array<int> order;
   for (int i = 0; enough && i < plan->size; ++i) enough = order.push_back(plan->data[i]);
-  for (const int index : order) {
-    tfl::Node* node = nullptr;
-    tfl::Registration* found = nullptr;
-    if (context->GetNodeAndRegistration(context, index, &node, &found) != tfl::kOk || found == nullptr) {
-      report.error("node %d cannot be read.", index);
-      return tfl::kError;
-    }
-    if (claims(*found)) enough = enough && nodes.push_back(index);
-  }
   if (!enough) {
     report.error("there is not enough memory for the list of nodes.");
     return tfl::kError;
   }
+  const bool fuse = static_cast<const Delegate*>(delegate->data)->fuse;
+  if (!claim(context, order.data(), static_cast<int>(order.size()), fuse, &nodes, report)) return tfl::kError;
   nodes[0] = static_cast<int>(nodes.size()) - 1;
   const tfl::IntArray* claimed = reinterpret_cast<const tfl::IntArray*>(nodes.data());
   return context->ReplaceNodeSubsetsWithDelegateKernels(context, registration(), claimed, delegate);
 }
 
+// value = whether the option is on; false where it is neither on nor off.
+bool is_switch(const char* text, bool* value) {
+  *value = strcmp(text, "on") == 0;
+  return *value || strcmp(text, "off") == 0;
+}
+
 // Null, with a message, where an option is unknown or has no such value.
 Delegate* create(const char* const* keys, const char* const* values, size_t count, const Reporter& report) {
   const char* isa = nullptr;
+  bool fuse = true, profile = false;
   for (size_t i = 0; i < count; ++i) {
-    if (strcmp(keys[i], "isa") != 0) {
-      report.error("there is no option '%s'; the only one is 'isa'.", keys[i]);
+    bool known = true;
+    if (strcmp(keys[i], "isa") == 0) {
+      isa = values[i];
+    } else if (strcmp(keys[i], "fuse") == 0) {
+      known = is_switch(values[i], &fuse);
+    } else if (strcmp(keys[i], "profile") == 0) {
+      known = is_switch(values[i], &profile);
+    } else {
+      report.error("there is no option '%s'; there are 'isa', 'fuse' and 'profile'.", keys[i]);
       return nullptr;
     }
-    isa = values[i];
+    if (!known) {
+      report.error("option '%s' is on or off, not '%s'.", keys[i], values[i]);
+      return nullptr;
+    }
   }
   const BinaryKernel* kernel = select_kernel(isa, report);
   if (kernel == nullptr) return nullptr;
   Owned<Delegate> delegate(new Delegate);
   if (delegate) delegate->pool = Pool::create();
-  if (!delegate || delegate->pool == nullptr) {
+  if (delegate) delegate->profile = profile ? Profile::create() : nullptr;
+  if (!delegate || delegate->pool == nullptr || (profile && delegate->profile == nullptr)) {
     report.error("there is not enough memory for a delegate.");
     return nullptr;
   }
@@ -139,6 +152,7 @@ Delegate* create(const char* const* keys, const char* const* values, size_t coun
   delegate->interface.Prepare = prepare_delegate;
   delegate->interface.flags = tfl::kAllowDynamicTensors;
   delegate->kernel = kernel;
+  delegate->fuse = fuse;
   return delegate.release();
 }
 
@@ -161,7 +175,14 @@ LARQ_EL_EXPORT void tflite_plugin_destroy_delegate(larq_el::tfl::Delegate* deleg
   if (delegate == nullptr) return;
   larq_el::Delegate* owner = static_cast<larq_el::Delegate*>(delegate->data);
   owner->pool->release();  // plans that still live hold references of their own
+  if (owner->profile != nullptr) owner->profile->release();
   delete owner;
+}
+
+// What the operators of a delegate with the option profile=on took since the last call, see Profile::read.
+LARQ_EL_EXPORT const char* larq_el_native_profile(larq_el::tfl::Delegate* delegate) {
+  larq_el::Profile* profile = static_cast<larq_el::Delegate*>(delegate->data)->profile;
+  return profile == nullptr ? "" : profile->read();
 }
 
 // The version of the Python package for which this library was built.

@@ -36,7 +36,7 @@ void RowPass::run_chunk(const Run& run, const RowFinish& finish, size_t first, s
   finisher_.begin(finish, first, last);
   for (int channel = 0; channel < channels_; channel += kBlock) {
     const int channels = channels_ - channel < kBlock ? channels_ - channel : kBlock;
-    const RowTile tile = {values + first * channels_ + channel, static_cast<size_t>(channels_), first,
+    const RowTile tile = {nullptr, nullptr, values + first * channels_ + channel, static_cast<size_t>(channels_), first,
                           static_cast<int>(last - first), channel, channels};
     uint64_t masks[kChunkPixels];
     kernel_.finish(tile, finish, bits == nullptr ? nullptr : masks);

@@ -17,7 +17,47 @@ constexpr int kLastKnownType = 40;  // far above any type there is; a larger val
 
 enum Allocation : int { kMmapRo = 1, kDynamic = 4, kPersistentRo = 5 };
 
-enum Builtin : int { kCustom = 32, kDelegateNode = 51 };
+enum Builtin : int {
+  kAdd = 0,
+  kMaxPool2d = 17,
+  kMul = 18,
+  kRelu = 19,
+  kReshape = 22,
+  kCustom = 32,
+  kMean = 40,
+  kSub = 41,
+  kStridedSlice = 45,
+  kDelegateNode = 51,
+  kPrelu = 54,
+  kSum = 74,
+  kAbs = 101,
+};
+
+enum Activation : int { kNone = 0, kReluActivation = 1 };
+enum Padding : int { kSame = 1 };  // of PoolParams; 2 is VALID
+
+// Beginnings of what `Node::builtin_data` points to.
+struct ArithmeticParams {  // of ADD, SUB and MUL
+  Activation activation;
+};
+struct ReducerParams {
+  bool keep_dims;
+};
+struct PoolParams {
+  int padding;
+  int stride_width;
+  int stride_height;
+  int filter_width;
+  int filter_height;
+  Activation activation;
+};
+struct StridedSliceParams {
+  int begin_mask;
+  int end_mask;
+  int ellipsis_mask;
+  int new_axis_mask;
+  int shrink_axis_mask;
+};
 
 // The runtime must prepare the plan after delegation, not before it: the custom operators are unknown to it.
 constexpr int64_t kAllowDynamicTensors = 1;

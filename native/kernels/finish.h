@@ -4,10 +4,24 @@
 
 #include <cstring>
 
+#include "epilogue.h"
 #include "kernel.h"
 
 namespace larq_el {
 namespace {
+
+// The sum of a vector's lanes, by halves.
+typedef float Lanes4 __attribute__((vector_size(16)));
+typedef float Lanes8 __attribute__((vector_size(32)));
+typedef float Lanes16 __attribute__((vector_size(64)));
+[[maybe_unused]] inline float total(Lanes4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+[[maybe_unused]] inline float total(Lanes8 v) {
+  return total(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
+}
+[[maybe_unused]] inline float total(Lanes16 v) {
+  return total(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+}
 
 // The channels of a whole block, in vectors.
 template <class Isa>
@@ -17,10 +31,24 @@ struct Row {
   static constexpr int kVectors = kBlock / kLanes;
   Vector v[kVectors];
 
-  static inline Vector load(const float* from) {
-    Vector vector;
+  typedef int32_t Integers __attribute__((vector_size(sizeof(Vector))));
+
+  template <class V = Vector, class T>
+  static inline V load(const T* from) {
+    V vector;
     memcpy(&vector, from, sizeof vector);
     return vector;
+  }
+  inline void transform(const int32_t* acc, const int32_t* correction, const OutputTransform& transform) {
+    for (int i = 0; i < kVectors; ++i) {
+      const int at = i * kLanes;
+      Integers x = load<Integers>(acc + at);
+      x += x;
+      if (correction != nullptr) x += load<Integers>(correction + at);
+      x = x < transform.clamp_max ? x : Integers{} + transform.clamp_max;
+      x = x > transform.clamp_min ? x : Integers{} + transform.clamp_min;
+      v[i] = __builtin_convertvector(x, Vector) * load(transform.multiplier + at) + load(transform.bias + at);
+    }
   }
   inline void read(const float* from) {
     for (int i = 0; i < kVectors; ++i) v[i] = load(from + i * kLanes);
@@ -60,10 +88,7 @@ struct Row {
   inline float magnitude() const {
     Vector sums = {};
     for (int i = 0; i < kVectors; ++i) sums += v[i] < 0.0f ? -v[i] : v[i];
-    float parts[kLanes], total = 0.0f;
-    memcpy(parts, &sums, sizeof parts);
-    for (int i = 0; i < kLanes; ++i) total += parts[i];
-    return total;
+    return total(sums);
   }
 };
 
@@ -90,6 +115,13 @@ inline bool is_whole(const RowTile& tile, const RowFinish& finish) {
   return finish.groups == nullptr || finish.group_channels % kBlock == 0;
 }
 
+// Asks for the cache lines of a block's row. Rows of one block lie apart, which the processor's own prefetching does not
+// follow; asking beyond the end of a buffer is harmless.
+template <int kWrite>
+inline void prefetch(const float* row) {
+  for (int i = 0; i < kBlock; i += 16) __builtin_prefetch(row + i, kWrite);
+}
+
 template <class Isa>
 inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
   const float* operands[kMaxSteps];
@@ -106,10 +138,19 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
   if (finish.groups != nullptr) {
     groups = finish.groups + tile.pixel * finish.group_channels + tile.channel % finish.group_channels;
   }
-  for (int p = 0; p < tile.pixels; ++p, values += tile.stride) {
+  for (int p = 0; p < tile.pixels; ++p) {
     Row<Isa> row;
-    row.read(values);
-    for (int i = 0; i < finish.count; ++i) row.apply(finish.steps[i], operands[i] + p * strides[i]);
+    if (tile.acc != nullptr) {
+      row.transform(tile.acc->acc + p * kBlock, correction_of(*tile.acc, p), *tile.transform);
+    } else {
+      row.read(values + p * tile.stride);
+    }
+    for (int i = 0; i < finish.count; ++i) {
+      const float* operand = operands[i] + p * strides[i];
+      if (finish.steps[i].kind == RowStep::kAdd) prefetch<0>(operand + tile.pixels * strides[i]);
+      row.apply(finish.steps[i], operand);
+    }
+    if (out != nullptr) prefetch<1>(out + (p + tile.pixels) * finish.stride);
     alignas(64) float copy[kBlock];
     float* to = out == nullptr ? copy : out + p * finish.stride;
     row.write(to);
@@ -153,9 +194,13 @@ inline void apply_each(const RowStep& step, const RowTile& tile, int pixel, floa
 template <class Isa>
 inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
   for (int p = 0; p < tile.pixels; ++p) {
-    float y[kBlock] = {};
+    alignas(64) float y[kBlock] = {};
     const size_t pixel = tile.pixel + p;
-    memcpy(y, tile.values + p * tile.stride, sizeof(float) * tile.channels);
+    if (tile.acc != nullptr) {
+      transform_row(*tile.acc, p, *tile.transform, y);
+    } else {
+      memcpy(y, tile.values + p * tile.stride, sizeof(float) * tile.channels);
+    }
     for (int i = 0; i < finish.count; ++i) apply_each(finish.steps[i], tile, p, y);
     if (finish.values != nullptr) {
       memcpy(finish.values + pixel * finish.stride + tile.channel, y, sizeof(float) * tile.channels);

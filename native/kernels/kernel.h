@@ -65,8 +65,11 @@ struct RowStep {
   float scale;   // of kAdd's operand; 1 changes nothing
 };
 
-// Rows of one block of channels, `values + i * stride` for pixel `pixel + i`.
+// Rows of one block of channels, for the pixels from `pixel` on: the transform of accumulators, or without any
+// (`acc` is null) `values + i * stride` for pixel `pixel + i`.
 struct RowTile {
+  const Rows* acc;
+  const OutputTransform* transform;
   const float* values;
   size_t stride;
   size_t pixel;

@@ -80,9 +80,20 @@ class FakeRuntime {
     entry.registration.custom_name = name;
   }
 
+  // A node of one of the runtime's own operators; `params` is kept.
+  template <class Params>
+  void add_builtin(tfl::Builtin code, const std::vector<int>& inputs, const std::vector<int>& outputs, Params params) {
+    add_node(nullptr, inputs, outputs);
+    Entry& entry = nodes_.back();
+    const char* bytes = reinterpret_cast<const char*>(&params);
+    entry.params.assign(bytes, bytes + sizeof params);
+    entry.node.builtin_data = entry.params.data();
+    entry.registration.builtin_code = code;
+  }
+
   // Builds the plan of all nodes, and prepares it; false where either is refused.
   bool prepare(const BinaryKernel& kernel, const std::vector<int>& inputs, const std::vector<int>& outputs,
-               int threads = 1) {
+               int threads = 1, bool fuse = true, Profile* profile = nullptr) {
     pool = Pool::create();
     context.tensors = tensors_.data();
     context.tensors_size = tensors_.size();
@@ -93,7 +104,7 @@ class FakeRuntime {
     inputs_ = ints(inputs);
     outputs_ = ints(outputs);
     params = {nullptr, array(nodes_to_replace_), array(inputs_), array(outputs_)};
-    plan = build_plan(&context, params, kernel, pool, messages.reporter);
+    plan = build_plan(&context, params, kernel, fuse, pool, profile, messages.reporter);
     return plan != nullptr && plan->prepare(&context, messages.reporter);
   }
 
@@ -106,6 +117,11 @@ class FakeRuntime {
   }
 
   tfl::Tensor& tensor(int index) { return tensors_[index]; }
+  int tensors() const { return static_cast<int>(tensors_.size()); }
+  int nodes() const { return static_cast<int>(nodes_.size()); }
+  tfl::Node& node(int index) { return nodes_[index].node; }
+  Options& options(int index) { return nodes_[index].options; }
+  std::vector<char>& builtin_params(int index) { return nodes_[index].params; }
 
   tfl::Context context;
   tfl::DelegateParams params;
@@ -116,6 +132,7 @@ class FakeRuntime {
  private:
   struct Entry {
     Options options;
+    std::vector<char> params;
     std::vector<int> inputs, outputs;
     tfl::Node node;
     tfl::Registration registration;

@@ -1,0 +1,98 @@
+// Finds what can follow a binary convolution in one pass over its output: the nodes of BatchNorm's factors, of
+// Elastic-Link (its Squeeze, Expand or Identity, with gamma), of K, of the residual sum, and of the next layers' signs.
+//
+// An intermediate tensor may vanish only where nothing else reads it. The order of operations and their roundings stay
+// those of the single nodes, so that no sign turns over.
+#pragma once
+
+#include "graph_view.h"
+#include "kernels/kernel.h"
+#include "memory.h"
+
+namespace larq_el {
+
+struct FusedStep {
+  RowStep::Kind kind;
+  int operand;            // a tensor, or -1
+  const float* constant;  // or a constant
+  int count;              // of its values: 1 or one for each channel
+  int channels;           // of an operand that is added
+  float scale;
+};
+
+// Rows of one tensor, from a convolution or from memory, their steps, and the forms in which the result is wanted.
+struct FusedRows {
+  int conv = -1;    // position of the convolution's node, or -1
+  int source = -1;  // the tensor that is read, where there is no convolution
+  int position = 0;  // of the node after which all operands are there
+  FusedStep steps[kMaxSteps];
+  int steps_count = 0;
+  int result = -1;  // tensors; -1 where a form is not wanted
+  int values = -1;
+  int bits = -1;
+  int magnitude = -1;
+  int groups = -1;
+  int group_channels = 0;
+};
+
+// A mean magnitude of a part of the pixels.
+struct FusedMagnitude {
+  int position;
+  int source;
+  int result;
+  int row_stride;
+  int column_stride;
+};
+
+class Fuser {
+ public:
+  explicit Fuser(const GraphView& graph) : graph_(graph) {}
+
+  // Finds all there is. In a partition, every node that a claim took must find its place again: builtin nodes that
+  // follow no convolution here start from memory. False where memory is short.
+  bool run(bool partition);
+
+  const Array<FusedRows>& rows() const { return rows_; }
+  const Array<FusedMagnitude>& magnitudes() const { return magnitudes_; }
+
+  // Whether a node is part of what was found.
+  bool takes(int position) const { return taken_[position] != 0; }
+
+ private:
+  // A tensor in another form than its values.
+  struct Form {
+    enum Kind { kBits, kMagnitude, kGroups };
+    Kind kind;
+    int source;
+    int result;
+    int group_channels;
+    int position;
+  };
+
+  bool grow(FusedRows* rows);
+  bool absorb(FusedRows* rows, int position);
+  bool absorb_sum(FusedRows* rows, const ViewNode& node, int position);
+  bool absorb_product(FusedRows* rows, const ViewNode& node, int position);
+  bool absorb_activation(FusedRows* rows, const ViewNode& node, int position);
+  bool absorb_expand(FusedRows* rows, const ViewNode& node, int position);
+  bool append(FusedRows* rows, const FusedStep& step, int position, int result);
+
+  bool find_squeeze(int tensor, int channels, FusedStep* step);
+  bool find_magnitude(int tensor);
+  bool find_strided(const ViewNode& slice, int position, FusedMagnitude* found) const;
+  bool scaled(int* tensor, float* scale, int* node) const;
+  void take_pool(int tensor);
+
+  bool start_from_memory(int position);
+  bool attach_forms();
+  bool attach(const Form& form);
+  void want_values();
+
+  const GraphView& graph_;
+  Array<uint8_t> taken_;
+  Array<FusedRows> rows_;
+  Array<FusedMagnitude> magnitudes_;
+  Array<Form> forms_;
+};
+
+}  // namespace larq_el

@@ -1,0 +1,132 @@
+"""The delegate on 64-bit ARM, cross-compiled and emulated: its own tests, its wheel, and LCE's outputs in the stock
+runtime.
+
+The last needs the folder that prepare_aarch64.py makes, named by LARQ_EL_AARCH64_ROOT.
+"""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import build
+from test_golden import MODELS, as_list, assert_equal, golden
+
+CHECKOUT = Path(__file__).parents[2]
+COMPILER = "aarch64-linux-gnu-g++"
+EMULATOR = "qemu-aarch64-static"
+LIBRARIES = "/usr/aarch64-linux-gnu"  # of the cross-compiler
+PREPARED = os.environ.get("LARQ_EL_AARCH64_ROOT")
+ISAS = {"max": ["neondot", "neon", "portable"], "cortex-a53": ["neon", "portable"], "cortex-a72": ["neon", "portable"]}
+AARCH64 = 183  # e_machine of ELF
+
+# Runs every model in a folder with every kernel, and once with two threads.
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import larq_el.runtime
+from larq_el.runtime import Interpreter, available_isas
+
+folder = Path(sys.argv[1])
+for path in sorted(folder.glob("*.tflite")):
+    samples = np.load(path.with_suffix(".npy"))
+    for isa, num_threads in [*((isa, 1) for isa in available_isas()), (None, 2)]:
+        interpreter = Interpreter(path, isa=isa, num_threads=num_threads)
+        outputs = interpreter.predict(samples)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        np.savez(folder / f"{path.stem}-{isa}.npz", *outputs)
+print(json.dumps([larq_el.runtime.__file__, available_isas()]))
+"""
+
+pytestmark = pytest.mark.skipif(
+    shutil.which(COMPILER) is None or shutil.which(EMULATOR) is None,
+    reason=f"needs {COMPILER} and {EMULATOR} (Debian: g++-aarch64-linux-gnu, qemu-user-static)",
+)
+
+
+@pytest.mark.parametrize("cpu", ISAS)
+def test_the_kernels_agree_with_loops_over_bits(cpu, monkeypatch):
+    monkeypatch.setenv("CXX", COMPILER)
+    monkeypatch.setenv("RUNNER", f"{EMULATOR} -cpu {cpu} -L {LIBRARIES}")
+    assert "tests passed" in build("test")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel that a cross-compiler built from a copy of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("larq_el", "zoo", "convert", "native"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.so")
+        shutil.copytree(CHECKOUT / name, source / name, symlinks=True, ignore=ignored)
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, source)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
+    environment = {**os.environ, "CXX": COMPILER}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_is_for_the_machine_that_it_was_compiled_for(wheel):
+    name, tag = wheel.stem.split("-py3-none-")
+    system, major, minor, machine = tag.split("_", 3)
+    assert name.startswith("larq_el-")
+    assert (system, major, machine) == ("manylinux", "2", "aarch64")
+    with zipfile.ZipFile(wheel) as archive:
+        library = archive.read("larq_el/runtime/lib/liblarq_el_delegate.so")
+    assert library[:4] == b"\x7fELF"
+    assert struct.unpack_from("<H", library, 18) == (AARCH64,)
+    assert f"GLIBC_2.{minor}".encode() in library
+    assert f"GLIBC_2.{int(minor) + 1}".encode() not in library
+
+
+@pytest.fixture(scope="module")
+def device(wheel, tmp_path_factory):
+    """Runs a Python script on an emulated CPU, where the wheel, numpy and the stock runtime are all there is."""
+    if PREPARED is None:
+        pytest.skip("LARQ_EL_AARCH64_ROOT names no folder of prepare_aarch64.py")
+    site = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+
+    def run(script, *arguments, cpu="max"):
+        sysroot = Path(PREPARED) / "sysroot"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{site}:{PREPARED}/site-packages",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        python = [EMULATOR, "-cpu", cpu, "-L", str(sysroot), str(sysroot / "usr" / "bin" / "python3.11")]
+        command = [*python, str(script), *map(str, arguments)]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+        return result.stdout
+
+    run.site = site
+    return run
+
+
+@pytest.mark.parametrize("cpu", ISAS)
+def test_outputs_equal_those_of_lce(device, cpu, tmp_path):
+    for name in MODELS:
+        flatbuffer, samples, _ = golden(name)
+        (tmp_path / f"{name}.tflite").write_bytes(flatbuffer)
+        np.save(tmp_path / f"{name}.npy", samples)
+    (tmp_path / "run.py").write_text(SCRIPT)
+    module, isas = json.loads(device(tmp_path / "run.py", tmp_path, cpu=cpu))
+    assert module.startswith(str(device.site))
+    assert isas == ISAS[cpu]
+    for name in MODELS:
+        for isa in (*isas, None):
+            with np.load(tmp_path / f"{name}-{isa}.npz") as outputs:
+                assert_equal([outputs[f"arr_{i}"] for i in range(len(outputs))], as_list(golden(name)[2]))
