@@ -34,7 +34,7 @@ bool Fuser::run(bool partition) {
     if (node.kind != Kind::kBconv || !graph_.is_image(node.output)) continue;
     FusedRows rows;
     rows.conv = rows.position = position;
-    rows.result = node.output;
+    rows.start = rows.result = node.output;
     taken_[position] = 1;
     if (!grow(&rows)) return false;
   }
@@ -80,7 +80,8 @@ bool Fuser::absorb(FusedRows* rows, int position) {
 }
 
 bool Fuser::append(FusedRows* rows, const FusedStep& step, int position, int result) {
-  rows->steps[rows->steps_count++] = step;
+  rows->steps[rows->steps_count] = step;
+  rows->steps[rows->steps_count++].result = result;
   if (position > rows->position) rows->position = position;
   rows->result = result;
   taken_[position] = 1;
@@ -269,7 +270,7 @@ bool Fuser::start_from_memory(int position) {
   for (int i = 0; i < node.inputs_count && i < 2; ++i) {
     if (!graph_.is_image(node.inputs[i])) continue;
     FusedRows rows;
-    rows.source = rows.result = node.inputs[i];
+    rows.source = rows.start = rows.result = node.inputs[i];
     rows.position = position;
     if (absorb(&rows, position)) return grow(&rows);
   }
@@ -295,7 +296,7 @@ bool Fuser::attach(const Form& form) {
   }
   if (rows == nullptr) {
     FusedRows memory;
-    memory.source = memory.result = form.source;
+    memory.source = memory.start = memory.result = form.source;
     memory.position = form.position;
     // before the first node that reads any form of it
     for (const Form& other : forms_) {
@@ -309,7 +310,7 @@ bool Fuser::attach(const Form& form) {
     // bits have an operator of their own; the others need rows of their own
     if (form.kind == Form::kBits) return true;
     FusedRows again;
-    again.source = again.result = form.source;
+    again.source = again.start = again.result = form.source;
     again.position = form.position;
     (form.kind == Form::kMagnitude ? again.magnitude : again.groups) = form.result;
     again.group_channels = form.group_channels;

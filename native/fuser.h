@@ -18,6 +18,7 @@ struct FusedStep {
   int count;              // of its values: 1 or one for each channel
   int channels;           // of an operand that is added
   float scale;
+  int result = -1;        // the tensor that the step computes in the graph
 };
 
 // Rows of one tensor, from a convolution or from memory, their steps, and the forms in which the result is wanted.
@@ -27,6 +28,7 @@ struct FusedRows {
   int position = 0;  // of the node after which all operands are there
   FusedStep steps[kMaxSteps];
   int steps_count = 0;
+  int start = -1;   // what the convolution computes, or the source
   int result = -1;  // tensors; -1 where a form is not wanted
   int values = -1;
   int bits = -1;

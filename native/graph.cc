@@ -303,15 +303,27 @@ class Builder {
     for (const int output : {rows.values, bits, rows.magnitude, rows.groups}) {
       if (output >= 0) outputs[outputs_count++] = output;
     }
-    char name[64];
-    const char* form = rows.conv >= 0 ? "LceBconv2d" : rows.bits >= 0 ? "LceQuantize" : "rows";
-    snprintf(name, sizeof name, rows.steps_count > 0 ? "%s+%d" : "%s", form, rows.steps_count);
-    return connect(name, op, inputs, inputs_count, outputs, outputs_count);
+    return connect(rows.conv >= 0 ? "LceBconv2d" : "Rows", op, inputs, inputs_count, outputs, outputs_count, &rows);
+  }
+
+  // The operator, and the tensors that it computes: of rows, those between their steps too.
+  void label(const char* name, int output, const FusedRows* rows, char (&text)[Profile::kLabel]) const {
+    int length = snprintf(text, sizeof text, "%s", name);
+    const auto append = [&](int tensor) {
+      const char* found = exists(tensor) ? context_->tensors[tensor].name : nullptr;
+      if (found != nullptr && length < static_cast<int>(sizeof text)) {
+        length += snprintf(text + length, sizeof text - length, " %s", found);
+      }
+    };
+    if (rows == nullptr) return append(output);
+    if (rows->conv >= 0 || rows->steps_count == 0) append(rows->start);
+    for (int i = 0; i < rows->steps_count; ++i) append(rows->steps[i].result);
   }
 
   // Puts operands among the plan's values. The runtime's execution order lets no node read a tensor before it is
   // computed, nor two write the same; in a malformed graph that may be otherwise.
-  bool connect(const char* name, Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count) {
+  bool connect(const char* name, Op* op, const int* inputs, int inputs_count, const int* outputs, int outputs_count,
+               const FusedRows* rows = nullptr) {
     Owned<Op> owned(op);
     int read[kMaxSteps + 1], written[Op::kMaxOperands];
     bool enough = op != nullptr && inputs_count <= Op::kMaxOperands && outputs_count <= Op::kMaxOperands;
@@ -330,10 +342,9 @@ class Builder {
       written[i] = plan_->value(outputs[i], context_->tensors[outputs[i]], outside ? Value::kOutput : Value::kInside);
       enough = written[i] >= 0;
     }
-    char label[Profile::kLabel];
-    const char* tensor = enough && outputs_count > 0 ? context_->tensors[outputs[0]].name : nullptr;
-    snprintf(label, sizeof label, "%s %s", name, tensor == nullptr ? "" : tensor);
-    return (enough && plan_->add(label, owned.release(), read, inputs_count, written, outputs_count)) ||
+    char text[Profile::kLabel];
+    label(name, outputs_count > 0 ? outputs[0] : -1, rows, text);
+    return (enough && plan_->add(text, owned.release(), read, inputs_count, written, outputs_count)) ||
            report_.error("%s: there is not enough memory.", name);
   }
 

@@ -11,7 +11,7 @@ namespace larq_el {
 
 class Profile : public Allocated {
  public:
-  static constexpr size_t kLabel = 160;
+  static constexpr size_t kLabel = 512;
 
   // Null where memory is short. The creator holds one reference.
   static Profile* create() { return new Profile; }
@@ -23,7 +23,7 @@ class Profile : public Allocated {
 
   void record(int entry, double seconds);
 
-  // A line for each entry that ran: its label, a tab, the number of runs, a tab, the seconds of all runs. Owned by the
+  // A line for each entry that ran: its label (operator, space, names of tensors), a tab, the number of runs, a tab, the seconds of all runs. Owned by the
   // profile, and valid until the next call. All entries then start at zero again.
   const char* read();
 

@@ -73,8 +73,8 @@ def benchmark(
 
     # Arguments
         paths: `.tflite` files.
-        runtimes: names of `RUNTIMES`; None for "lce" and "lce-indirect" where a model has LCE's operators, "stock"
-            where it has none.
+        runtimes: names of `RUNTIMES`; None for "lce", "lce-indirect" and "native" where a model has LCE's operators,
+            "stock" where it has none.
         num_threads: threads of each interpreter.
         runs: timed runs of each model in each runtime.
         warmup: runs of each before them that are not timed, besides one that shows that the model runs at all.
@@ -136,12 +136,12 @@ def interleave(
 def _runtimes_for(model: Flatbuffer, runtimes: Sequence[str] | None, path: Path) -> Sequence[str]:
     binary = sorted({operator.name for operator in model.operators if operator.name.startswith("Lce")})
     if runtimes is None:
-        return ("lce", "lce-indirect") if binary else ("stock",)
+        return ("lce", "lce-indirect", "native") if binary else ("stock",)
     for name in runtimes:
         if name not in RUNTIMES:
             raise UserError(f"there is no runtime {name!r}; {closest(name, RUNTIMES)}")
         if name == "stock" and binary:
-            raise UserError(f"{str(path)!r} holds {binary[0]}, which the stock runtime cannot run; use 'lce-indirect'.")
+            raise UserError(f"{str(path)!r} holds {binary[0]}, which the stock runtime cannot run; use 'native'.")
     return runtimes
 
 
@@ -178,6 +178,18 @@ def _stock(model: Flatbuffer, num_threads: int) -> Run:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the stock runtime cannot run the model: {error}.") from error
+    return _invocation(interpreter)
+
+
+def _native(model: Flatbuffer, num_threads: int) -> Run:
+    """The LiteRT runtime with the native delegate, and XNNPACK for the float part."""
+    from larq_el.runtime.interpreter import stock_interpreter
+
+    return _invocation(stock_interpreter(model.content, num_threads=num_threads))
+
+
+def _invocation(interpreter: Any) -> Run:
+    """One inference of a stock interpreter, whose input is set before."""
     details = interpreter.get_input_details()
     values = _inputs([detail["shape"] for detail in details], [detail["dtype"] for detail in details])
     for detail, value in zip(details, values, strict=True):
@@ -188,6 +200,7 @@ def _stock(model: Flatbuffer, num_threads: int) -> Run:
 RUNTIMES: dict[str, Callable[[Flatbuffer, int], Run]] = {
     "lce": lambda model, threads: _lce(model, threads, indirect=False),
     "lce-indirect": lambda model, threads: _lce(model, threads, indirect=True),
+    "native": _native,
     "stock": _stock,
 }
 """Name to a function of a model and a number of threads, that gives one inference as a function."""

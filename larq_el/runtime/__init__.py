@@ -11,5 +11,6 @@ Needs numpy and ai-edge-litert alone: a device has neither TensorFlow nor Larq.
 
 from larq_el.runtime.delegate import available_isas, delegate_path, load_delegate
 from larq_el.runtime.interpreter import Interpreter
+from larq_el.runtime.profile import Profile
 
-__all__ = ["Interpreter", "available_isas", "delegate_path", "load_delegate"]
+__all__ = ["Interpreter", "Profile", "available_isas", "delegate_path", "load_delegate"]

@@ -45,7 +45,8 @@ def load_delegate(**options: str | None) -> Any:
     """The delegate for the `experimental_delegates` of a stock interpreter.
 
     # Arguments
-        options: `isa`, one of `available_isas()`; None, or none given, for the fastest.
+        options: `isa`, one of `available_isas()`, the fastest where it is None or not given; `fuse`, "on" (as it is by
+            default) or "off", whether what follows a binary convolution is computed with it; `profile`, "on" or "off".
 
     # Raises
         ValueError: where the delegate is missing, or refuses an option.
@@ -57,6 +58,20 @@ def load_delegate(**options: str | None) -> Any:
     except ValueError as error:
         # two lines: which library, and the delegate's own words
         raise UserError(f"the native delegate refuses: {str(error).split(chr(10))[-1]}") from error
+
+
+def read_profile(delegate: Any) -> str:
+    """What the operators of a delegate with `profile="on"` took since the last call.
+
+    # Arguments
+        delegate: of `load_delegate(profile="on")`.
+
+    # Returns
+        A line an operator: its name and tensors, number of runs, and seconds, separated by tabs.
+    """
+    function = _native(delegate_path()).larq_el_native_profile
+    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+    return str(function(delegate._get_native_delegate_pointer()).decode())
 
 
 def _native(path: Path) -> Any:

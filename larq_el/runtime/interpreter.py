@@ -9,8 +9,11 @@ import numpy as np
 
 from larq_el.errors import UserError, one_line
 from larq_el.runtime.delegate import load_delegate
+from larq_el.runtime.profile import Profile, measure
 from larq_el.runtime.stock import stock_runtime
 
+FUSE_OFF = "fuse=off"
+"""What the delegate advises where it cannot fuse."""
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every TFLite model."""
 
@@ -32,15 +35,10 @@ class Interpreter:
     ) -> None:
         if not isinstance(num_threads, int) or num_threads < 1:
             raise UserError(f"num_threads must be a whole number from 1 on, got {num_threads!r}.")
-        content = _read(flatbuffer_or_path)
-        delegate = load_delegate(isa=isa)
-        try:
-            self._interpreter = stock_runtime().Interpreter(
-                model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
-            )
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise UserError(f"the model cannot run: {_reason(error)}.") from error
+        self._content = _read(flatbuffer_or_path)
+        self._options = {"isa": isa}
+        self._num_threads = num_threads
+        self._interpreter = stock_interpreter(self._content, num_threads=num_threads, isa=isa)
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
             raise UserError(
@@ -83,6 +81,30 @@ class Interpreter:
             outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs if len(outputs) > 1 else outputs[0]
 
+    def profile(self, x: np.ndarray, *, runs: int = 20) -> Profile:
+        """How long each part of the model takes, on a single sample.
+
+        # Arguments
+            x: an array of the input's type, of shape `(1, *input_shape[1:])`.
+            runs: inferences to take the mean of, after one that is not counted.
+
+        # Returns
+            A `Profile`; its `str()` is a table.
+
+        # Raises
+            ValueError: where the array does not fit the input, or `runs` is not positive.
+        """
+        if runs < 1:
+            raise UserError(f"runs must be at least 1, got {runs!r}.")
+        x = np.asarray(x)
+        self._check(x)
+        if len(x) != self._shape[0]:
+            raise UserError(f"profile takes {self._shape[0]} sample(s), got {len(x)}.")
+        delegate = load_delegate(profile="on", **self._options)
+        interpreter = stock_interpreter(self._content, num_threads=self._num_threads, delegate=delegate)
+        interpreter.set_tensor(self._input["index"], x)
+        return measure(interpreter.invoke, delegate, runs)
+
     def _check(self, x: np.ndarray) -> None:
         wanted = self._shape[1:]
         if x.ndim != len(self._shape) or x.shape[1:] != wanted or len(x) == 0:
@@ -119,6 +141,43 @@ class Interpreter:
         self._interpreter.set_tensor(self._input["index"], x)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(output["index"]) for output in self._interpreter.get_output_details()]
+
+
+def stock_interpreter(content: bytes, *, num_threads: int = 1, isa: str | None = None, delegate: Any = None) -> Any:
+    """An interpreter of the stock runtime with the native delegate, ready to run.
+
+    # Arguments
+        content: of a `.tflite` file.
+        num_threads: threads to compute with.
+        isa: of the delegate.
+        delegate: one of `load_delegate`, in place of a new one.
+
+    # Returns
+        The stock runtime's own `Interpreter`, with its tensors allocated.
+
+    # Raises
+        ValueError: where the model cannot run.
+    """
+    try:
+        try:
+            return _start(content, num_threads, delegate or load_delegate(isa=isa))
+        except RuntimeError as error:
+            # a graph that the runtime cuts within what would be fused
+            if FUSE_OFF not in str(error) or delegate is not None:
+                raise
+            return _start(content, num_threads, load_delegate(isa=isa, fuse="off"))
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"the model cannot run: {_reason(error)}.") from error
+
+
+def _start(content: bytes, num_threads: int, delegate: Any) -> Any:
+    interpreter = stock_runtime().Interpreter(
+        model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
+    )
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def _reason(error: Exception) -> str:

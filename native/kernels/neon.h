@@ -1,5 +1,5 @@
-// What the NEON kernels share: tiles of 4 pixels by 16 channels, whose 16 vectors of sums, 4 of weights and 4 pixels fit
-// into the 32 registers, and comparisons to bits. Everything has internal linkage (see kernel.h).
+// What the NEON kernels share: tiles of 4 pixels by 16 channels, whose 16 vectors of sums, 4 of weights and 4 of pixels
+// fit into the 32 registers, and comparisons to bits. Everything has internal linkage (see kernel.h).
 #pragma once
 
 #include <arm_neon.h>

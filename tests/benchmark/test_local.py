@@ -27,10 +27,11 @@ def test_each_file_runs_in_what_fits_it(files):
     assert [(result.path.name, result.runtime) for result in results] == [
         ("binary.tflite", "lce"),
         ("binary.tflite", "lce-indirect"),
+        ("binary.tflite", "native"),
         ("float.tflite", "stock"),
     ]
     assert all(len(result.milliseconds) == 3 for result in results)
-    assert results[2].bytes == (files / "float.tflite").stat().st_size
+    assert results[3].bytes == (files / "float.tflite").stat().st_size
 
 
 def test_lce_also_runs_float_models(files):

@@ -130,3 +130,16 @@ def test_outputs_equal_those_of_lce(device, cpu, tmp_path):
         for isa in (*isas, None):
             with np.load(tmp_path / f"{name}-{isa}.npz") as outputs:
                 assert_equal([outputs[f"arr_{i}"] for i in range(len(outputs))], as_list(golden(name)[2]))
+
+
+def test_the_example_runs_without_tensorflow(device, tmp_path):
+    flatbuffer, *_ = golden("residual")
+    (tmp_path / "model.tflite").write_bytes(flatbuffer)
+    pixels = np.random.default_rng(5).integers(0, 256, (20, 30, 3), np.uint8)
+    (tmp_path / "image.ppm").write_bytes(b"P6 30 20 255\n" + pixels.tobytes())
+    lines = device(
+        CHECKOUT / "examples" / "classify.py", tmp_path / "model.tflite", tmp_path / "image.ppm"
+    ).splitlines()
+    scores = [float(line.split()[0]) for line in lines]
+    assert len(scores) == 5
+    assert scores == sorted(scores, reverse=True)

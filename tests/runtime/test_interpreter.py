@@ -69,8 +69,13 @@ def test_an_unknown_isa_is_refused(flatbuffer):
 
 
 def test_an_unknown_option_is_refused():
-    with pytest.raises(UserError, match=r"there is no option 'threads'; the only one is 'isa'\.$"):
+    with pytest.raises(UserError, match=r"there is no option 'threads'; there are 'isa', 'fuse' and 'profile'\.$"):
         load_delegate(threads="2")
+
+
+def test_a_switch_is_on_or_off():
+    with pytest.raises(UserError, match=r"option 'fuse' is on or off, not 'maybe'\.$"):
+        load_delegate(fuse="maybe")
 
 
 def test_two_inputs_are_refused():
