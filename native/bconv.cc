@@ -25,6 +25,7 @@ struct Bconv::Worker {
   const int32_t** corrections;  // [tile][pixel of the tile], of the first block
   const int32_t** shifted;      // the same for one tile and any block
   int32_t* acc;
+  float* lanes;  // of magnitudes
   uint64_t* masks;
 };
 
@@ -130,7 +131,7 @@ void Bconv::size_chunks(int threads) {
   }
   worker_bytes_ = align_up(slots * weights_.taps() * sizeof(void*)) + align_up(slots * sizeof(void*)) +
                   align_up(mr * sizeof(void*)) + align_up(mr * kBlock * sizeof(int32_t)) +
-                  align_up(mr * sizeof(uint64_t));
+                  align_up(slots * kLanes * sizeof(float)) + align_up(mr * sizeof(uint64_t));
 }
 
 Bconv::Worker Bconv::worker(const Run& run, int index) const {
@@ -146,6 +147,7 @@ Bconv::Worker Bconv::worker(const Run& run, int index) const {
   worker.corrections = static_cast<const int32_t**>(take(slots * sizeof(void*)));
   worker.shifted = static_cast<const int32_t**>(take(mr * sizeof(void*)));
   worker.acc = static_cast<int32_t*>(take(mr * kBlock * sizeof(int32_t)));
+  worker.lanes = static_cast<float*>(take(slots * kLanes * sizeof(float)));
   worker.masks = static_cast<uint64_t*>(take(mr * sizeof(uint64_t)));
   return worker;
 }
@@ -186,14 +188,14 @@ const void* Bconv::expand(const Run& run) const {
 }
 
 // All output channels of the pixels from `first` on.
-void Bconv::run_chunk(const void* activations, const Target& target, size_t first, const Worker& worker) const {
+void Bconv::run_chunk(const void* activations, Target target, size_t first, const Worker& worker) const {
   const size_t mr = kernel_.mr;
   const size_t last = pixels_ - first < chunk_tiles_ * mr ? pixels_ : first + chunk_tiles_ * mr;
   gather(static_cast<const char*>(activations), first, last, worker);
   if (output_type_ == tfl::kInt32 && !weights_.whole_words()) {
     memset(target.out + first * out_stride_ * sizeof(uint32_t), 0, (last - first) * out_stride_ * sizeof(uint32_t));
   }
-  finisher_.begin(target.finish, first, last);
+  finisher_.begin(&target.finish, worker.lanes, first, last);
   const size_t group = group_tiles_ * mr;
   for (size_t start = first; start < last; start += group) {
     const size_t stop = last - start < group ? last : start + group;

@@ -52,7 +52,7 @@ class Bconv final : public Op {
   const void* expand(const Run& run) const;
   Worker worker(const Run& run, int index) const;
   Target target(const Run& run, RowStep* steps) const;
-  void run_chunk(const void* activations, const Target& target, size_t first, const Worker& worker) const;
+  void run_chunk(const void* activations, Target target, size_t first, const Worker& worker) const;
   void gather(const char* activations, size_t first, size_t last, const Worker& worker) const;
   void gather_pixel(const char* activations, const Pixel& pixel, const void** taps) const;
   void run_tile(size_t block, size_t tile, int pixels, const Worker& worker, const Target& target, size_t pixel) const;

@@ -63,13 +63,24 @@ RowFinish Finisher::bind(const Run& run, RowStep* steps) const {
   return finish;
 }
 
-void Finisher::begin(const RowFinish& finish, size_t first, size_t last) const {
-  if (finish.magnitude != nullptr) memset(finish.magnitude + first, 0, (last - first) * sizeof(float));
+void Finisher::begin(RowFinish* finish, float* lanes, size_t first, size_t last) const {
+  if (finish->magnitude == nullptr) return;
+  finish->lanes = lanes;
+  finish->lanes_pixel = first;
+  memset(lanes, 0, (last - first) * kLanes * sizeof(float));
 }
 
 void Finisher::end(const RowFinish& finish, size_t first, size_t last) const {
   if (finish.magnitude == nullptr) return;
-  for (size_t pixel = first; pixel < last; ++pixel) finish.magnitude[pixel] /= static_cast<float>(channels_);
+  for (size_t pixel = first; pixel < last; ++pixel) {
+    const float* lanes = finish.lanes + (pixel - first) * kLanes;
+    float sums[kLanes / 2];
+    for (int i = 0; i < kLanes / 2; ++i) sums[i] = lanes[i] + lanes[i + kLanes / 2];
+    for (int half = kLanes / 4; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+    }
+    finish.magnitude[pixel] = sums[0] / static_cast<float>(channels_);
+  }
 }
 
 }  // namespace larq_el

@@ -37,8 +37,8 @@ class Finisher {
   // The steps and outputs with this run's addresses; `steps` has room for kMaxSteps.
   RowFinish bind(const Run& run, RowStep* steps) const;
 
-  // Before the first and after the last block of the pixels [first, last).
-  void begin(const RowFinish& finish, size_t first, size_t last) const;
+  // Before the first and after the last block of the pixels [first, last); `lanes` has room for kLanes numbers of each.
+  void begin(RowFinish* finish, float* lanes, size_t first, size_t last) const;
   void end(const RowFinish& finish, size_t first, size_t last) const;
 
  private:

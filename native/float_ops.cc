@@ -3,6 +3,7 @@
 namespace larq_el {
 namespace {
 
+constexpr int kMost = 16;  // pixels of a window that are compared at once
 constexpr size_t kSerialValues = 1 << 15;  // below which waking a thread takes longer than it saves
 
 bool is_float(const Value& value, const Reporter& report) {
@@ -59,14 +60,21 @@ void MaxPool::pool_row(const float* image, int row, float* out) const {
   const int top = row * height_.stride - rows_.padding;
   for (int column = 0; column < columns_.output; ++column, out += channels_) {
     const int left = column * width_.stride - columns_.padding;
-    bool first = true;
+    const float* pixels[kMost];
+    int count = 0;
+    bool any = false;
     for (int y = top < 0 ? 0 : top; y < top + height_.size && y < rows_.input; ++y) {
-      for (int x = left < 0 ? 0 : left; x < left + width_.size && x < columns_.input; ++x, first = false) {
-        const float* pixel = image + (static_cast<size_t>(y) * columns_.input + x) * channels_;
-        for (size_t c = 0; first && c < channels_; ++c) out[c] = pixel[c];
-        for (size_t c = 0; !first && c < channels_; ++c) out[c] = out[c] < pixel[c] ? pixel[c] : out[c];
+      for (int x = left < 0 ? 0 : left; x < left + width_.size && x < columns_.input; ++x) {
+        pixels[count++] = image + (static_cast<size_t>(y) * columns_.input + x) * channels_;
+        if (count < kMost) continue;
+        kernel_.maximum(pixels, count, channels_, out);
+        // the result so far, beside the next pixels
+        pixels[0] = out;
+        count = 1;
+        any = true;
       }
     }
+    if (count > (any ? 1 : 0)) kernel_.maximum(pixels, count, channels_, out);
   }
 }
 

@@ -1,6 +1,7 @@
 // Float operators that Elastic-Link needs beside a convolution and that cannot join a row's steps.
 #pragma once
 
+#include "kernels/kernel.h"
 #include "plan.h"
 #include "shape.h"
 
@@ -9,13 +10,15 @@ namespace larq_el {
 // MAX_POOL_2D of float32 images (N, H, W, C). Windows end at the image's borders.
 class MaxPool final : public Op {
  public:
-  MaxPool(const Window& height, const Window& width, bool same) : height_(height), width_(width), same_(same) {}
+  MaxPool(const BinaryKernel& kernel, const Window& height, const Window& width, bool same)
+      : kernel_(kernel), height_(height), width_(width), same_(same) {}
   bool prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) override;
   void run(const Run& run) const override;
 
  private:
   void pool_row(const float* image, int row, float* out) const;
 
+  const BinaryKernel& kernel_;
   Window height_;
   Window width_;
   bool same_;

@@ -261,6 +261,9 @@ void Fuser::take_pool(int tensor) {
   const ViewNode& node = graph_.node(position);
   const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.params);
   if (params == nullptr || params->activation != tfl::kNone || node.inputs_count != 1) return;
+  // one behind the runtime's own operators splits nothing, and is better left to it
+  const int before = graph_.producer(node.inputs[0]);
+  if (before < 0 || !takes(before)) return;
   if (graph_.is_image(node.inputs[0]) && graph_.is_image(node.output)) taken_[position] = 1;
 }
 

@@ -133,7 +133,7 @@ Bconv* make_bconv(const NodeView& node, const BinaryKernel& kernel) {
 
 constexpr int kMaxWindow = 1 << 10;  // of a pool, in pixels
 
-Op* make_max_pool(const NodeView& node) {
+Op* make_max_pool(const NodeView& node, const BinaryKernel& kernel) {
   const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.node->builtin_data);
   if (!node.operands(1, 1)) return nullptr;
   if (params == nullptr || params->activation != tfl::kNone) {
@@ -147,7 +147,7 @@ Op* make_max_pool(const NodeView& node) {
     node.report.error("%s: window and stride must be from 1 to %d.", node.name, kMaxWindow);
     return nullptr;
   }
-  return new MaxPool(height, width, params->padding == tfl::kSame);
+  return new MaxPool(kernel, height, width, params->padding == tfl::kSame);
 }
 
 // The operator of one node by itself, of those that have one.
@@ -162,7 +162,7 @@ Op* make_plain(Kind kind, const NodeView& node, const BinaryKernel& kernel) {
     case Kind::kBMaxPool:
       return make_bmaxpool(node, kernel);
     case Kind::kMaxPool:
-      return make_max_pool(node);
+      return make_max_pool(node, kernel);
     default:
       node.report.error("%s: it stands in another part of the graph than what it belongs to; give the option fuse=off.",
                         node.name);

@@ -28,12 +28,13 @@ void RowPass::run(const Run& run) const {
   });
 }
 
-void RowPass::run_chunk(const Run& run, const RowFinish& finish, size_t first, size_t last) const {
+void RowPass::run_chunk(const Run& run, RowFinish finish, size_t first, size_t last) const {
   const float* values = static_cast<const float*>(run.inputs[0]);
   const int output = finisher_.outputs().bits;
   uint32_t* bits = output < 0 ? nullptr : static_cast<uint32_t*>(run.outputs[output]);
   const size_t words = words_for(channels_);
-  finisher_.begin(finish, first, last);
+  alignas(kAlignment) float lanes[kChunkPixels * kLanes];
+  finisher_.begin(&finish, lanes, first, last);
   for (int channel = 0; channel < channels_; channel += kBlock) {
     const int channels = channels_ - channel < kBlock ? channels_ - channel : kBlock;
     const RowTile tile = {nullptr, nullptr, values + first * channels_ + channel, static_cast<size_t>(channels_), first,

@@ -17,7 +17,7 @@ class RowPass final : public Op {
   void run(const Run& run) const override;
 
  private:
-  void run_chunk(const Run& run, const RowFinish& finish, size_t first, size_t last) const;
+  void run_chunk(const Run& run, RowFinish finish, size_t first, size_t last) const;
 
   const BinaryKernel& kernel_;
   Finisher finisher_;

@@ -10,25 +10,12 @@
 namespace larq_el {
 namespace {
 
-// The sum of a vector's lanes, by halves.
-typedef float Lanes4 __attribute__((vector_size(16)));
-typedef float Lanes8 __attribute__((vector_size(32)));
-typedef float Lanes16 __attribute__((vector_size(64)));
-[[maybe_unused]] inline float total(Lanes4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
-[[maybe_unused]] inline float total(Lanes8 v) {
-  return total(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
-}
-[[maybe_unused]] inline float total(Lanes16 v) {
-  return total(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
-}
-
 // The channels of a whole block, in vectors.
 template <class Isa>
 struct Row {
   using Vector = typename Isa::Vector;
-  static constexpr int kLanes = sizeof(Vector) / sizeof(float);
-  static constexpr int kVectors = kBlock / kLanes;
+  static constexpr int kWidth = sizeof(Vector) / sizeof(float);
+  static constexpr int kVectors = kBlock / kWidth;
   Vector v[kVectors];
 
   typedef int32_t Integers __attribute__((vector_size(sizeof(Vector))));
@@ -41,7 +28,7 @@ struct Row {
   }
   inline void transform(const int32_t* acc, const int32_t* correction, const OutputTransform& transform) {
     for (int i = 0; i < kVectors; ++i) {
-      const int at = i * kLanes;
+      const int at = i * kWidth;
       Integers x = load<Integers>(acc + at);
       x += x;
       if (correction != nullptr) x += load<Integers>(correction + at);
@@ -51,44 +38,45 @@ struct Row {
     }
   }
   inline void read(const float* from) {
-    for (int i = 0; i < kVectors; ++i) v[i] = load(from + i * kLanes);
+    for (int i = 0; i < kVectors; ++i) v[i] = load(from + i * kWidth);
   }
   inline void write(float* to) const {
-    for (int i = 0; i < kVectors; ++i) memcpy(to + i * kLanes, &v[i], sizeof v[i]);
+    for (int i = 0; i < kVectors; ++i) memcpy(to + i * kWidth, &v[i], sizeof v[i]);
   }
 
   // `operand` is that of the row's first channel.
   inline void apply(const RowStep& step, const float* operand) {
     switch (step.kind) {
       case RowStep::kScale:
-        for (int i = 0; i < kVectors; ++i) v[i] *= load(operand + i * kLanes);
+        for (int i = 0; i < kVectors; ++i) v[i] *= load(operand + i * kWidth);
         return;
       case RowStep::kShift:
-        for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes);
+        for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth);
         return;
       case RowStep::kScalePixel:
         for (int i = 0; i < kVectors; ++i) v[i] *= *operand;
         return;
       case RowStep::kAdd:
         if (step.scale == 1.0f) {
-          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes);
+          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth);
         } else {
-          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kLanes) * step.scale;
+          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth) * step.scale;
         }
         return;
       case RowStep::kRelu:
         for (int i = 0; i < kVectors; ++i) v[i] = v[i] > 0.0f ? v[i] : Vector{};
         return;
       case RowStep::kPrelu:
-        for (int i = 0; i < kVectors; ++i) v[i] = v[i] < 0.0f ? v[i] * load(operand + i * kLanes) : v[i];
+        for (int i = 0; i < kVectors; ++i) v[i] = v[i] < 0.0f ? v[i] * load(operand + i * kWidth) : v[i];
         return;
     }
   }
 
-  inline float magnitude() const {
-    Vector sums = {};
+  // Adds the magnitudes to as many lanes as a vector has.
+  inline void add_magnitudes(float* lanes) const {
+    Vector sums = load(lanes);
     for (int i = 0; i < kVectors; ++i) sums += v[i] < 0.0f ? -v[i] : v[i];
-    return total(sums);
+    memcpy(lanes, &sums, sizeof sums);
   }
 };
 
@@ -104,6 +92,10 @@ inline const float* operand_of(const RowStep& step, size_t pixel, int channel) {
     default:
       return step.operand + channel;
   }
+}
+
+inline float* lanes_of(const RowFinish& finish, size_t pixel) {
+  return finish.magnitude == nullptr ? nullptr : finish.lanes + (pixel - finish.lanes_pixel) * kLanes;
 }
 
 // Whether no operand or group begins anew within the block.
@@ -134,6 +126,7 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
   }
   const float* values = tile.values;
   float* out = finish.values == nullptr ? nullptr : finish.values + tile.pixel * finish.stride + tile.channel;
+  float* lanes = lanes_of(finish, tile.pixel);
   float* groups = nullptr;
   if (finish.groups != nullptr) {
     groups = finish.groups + tile.pixel * finish.group_channels + tile.channel % finish.group_channels;
@@ -155,11 +148,11 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
     float* to = out == nullptr ? copy : out + p * finish.stride;
     row.write(to);
     if (bits != nullptr) bits[p] = Isa::negative(to) | static_cast<uint64_t>(Isa::negative(to + 32)) << 32;
-    if (finish.magnitude != nullptr) finish.magnitude[tile.pixel + p] += row.magnitude();
+    if (lanes != nullptr) row.add_magnitudes(lanes + p * kLanes);
     if (groups == nullptr) continue;
     float* group = groups + static_cast<size_t>(p) * finish.group_channels;
     if (tile.channel >= finish.group_channels) {
-      for (int i = 0; i < Row<Isa>::kVectors; ++i) row.v[i] = Row<Isa>::load(group + i * Row<Isa>::kLanes) + row.v[i];
+      for (int i = 0; i < Row<Isa>::kVectors; ++i) row.v[i] = Row<Isa>::load(group + i * Row<Isa>::kWidth) + row.v[i];
     }
     row.write(group);
   }
@@ -208,7 +201,7 @@ inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* 
     if (bits != nullptr) bits[p] = Isa::negative(y) | static_cast<uint64_t>(Isa::negative(y + 32)) << 32;
     float total = 0.0f;
     for (int c = 0; c < tile.channels; ++c) total += y[c] < 0.0f ? -y[c] : y[c];
-    if (finish.magnitude != nullptr) finish.magnitude[pixel] += total;
+    if (finish.magnitude != nullptr) *lanes_of(finish, pixel) += total;
     if (finish.groups == nullptr) continue;
     for (int c = 0; c < tile.channels; ++c) {
       const int channel = tile.channel + c;
@@ -224,6 +217,25 @@ void finish(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
     finish_whole<Isa>(tile, finish, bits);
   } else {
     finish_part<Isa>(tile, finish, bits);
+  }
+}
+
+template <class Isa>
+void maximum(const float* const* rows, int count, size_t channels, float* out) {
+  using Vector = typename Isa::Vector;
+  constexpr size_t kWidth = sizeof(Vector) / sizeof(float);
+  size_t c = 0;
+  for (; c + kWidth <= channels; c += kWidth) {
+    Vector most = Row<Isa>::load(rows[0] + c);
+    for (int i = 1; i < count; ++i) {
+      const Vector next = Row<Isa>::load(rows[i] + c);
+      most = most < next ? next : most;
+    }
+    memcpy(out + c, &most, sizeof most);
+  }
+  for (; c < channels; ++c) {
+    out[c] = rows[0][c];
+    for (int i = 1; i < count; ++i) out[c] = out[c] < rows[i][c] ? rows[i][c] : out[c];
   }
 }
 

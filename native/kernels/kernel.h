@@ -80,12 +80,15 @@ struct RowTile {
 
 // What happens to rows, and where they go; operands and outputs are of pixel 0. An output that is null is not wanted.
 constexpr int kMaxSteps = 12;
+constexpr int kLanes = 16;  // partial sums of a magnitude
 struct RowFinish {
   const RowStep* steps;
   int count;  // at most kMaxSteps
   float* values;
   size_t stride;       // floats of a pixel of `values`
-  float* magnitude;    // [pixel] += sum of |y| over the block
+  float* magnitude;    // not null where the sums of |y| are wanted, which are gathered in `lanes`
+  float* lanes;        // [pixel - lanes_pixel][kLanes], aligned to 64 bytes: added to
+  size_t lanes_pixel;
   float* groups;       // [pixel][group_channels]: sums of the channels c, c + group_channels, ... in that order; a block
   int group_channels;  // below group_channels overwrites, the others add
 };
@@ -116,6 +119,9 @@ struct BinaryKernel {
   // Finishes a tile of rows. Where `bits` is not null it gets a mask of the channels with y < 0 for each pixel of the
   // tile, zero from `channels` on.
   void (*finish)(const RowTile& tile, const RowFinish& finish, uint64_t* bits);
+
+  // out[c] = the largest of rows[0][c], rows[1][c], ...; there is at least one row.
+  void (*maximum)(const float* const* rows, int count, size_t channels, float* out);
 
   // Bits of `count` reals, bit set where x < 0 (clear for -0.0 and NaN). Writes ceil(count / 32) words; the bits beyond
   // the last real are zero.

@@ -1,0 +1,179 @@
+"""Results as a table, as CSV and as a picture."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from larq_el.benchmark.comparison import Result
+from larq_el.benchmark.device_info import Conditions
+from larq_el.benchmark.profile import KINDS
+from larq_el.errors import UserError
+
+PICTURES = (".png", ".svg", ".pdf")
+_WARM = 10.0
+"""Degrees by which a device may grow warmer before its figures are doubted."""
+
+
+def rows(results: Sequence[Result], accuracy: dict[str, float]) -> tuple[list[str], list[list[str]]]:
+    """The columns and the rows of a table on the terminal.
+
+    # Arguments
+        results: of `compare`.
+        accuracy: of files, by name; a column of its own where there is any.
+    """
+    columns = ["file", "device", "runtime", "MB", "ms", "spread", "memory MB", *KINDS, "ratio"]
+    if accuracy:
+        columns.insert(4, "accuracy")
+    table = []
+    for result in results:
+        split = ["" if result.split is None else f"{result.split[kind]:.2f}" for kind in KINDS]
+        row = [
+            result.path.name,
+            result.target,
+            result.runtime,
+            f"{result.bytes / 1e6:.2f}",
+            f"{result.latency_ms:.3f} {'mean' if result.median_ms is None else 'median'}",
+            _spread(result),
+            "" if result.memory_mb is None else f"{result.memory_mb:.1f}",
+            *split,
+            f"{result.latency_ms / results[0].latency_ms:.2f}",
+        ]
+        if accuracy:
+            value = accuracy.get(result.path.name)
+            row.insert(4, "" if value is None else f"{value:.1%}")
+        table.append(row)
+    return columns, table
+
+
+def notes(results: Sequence[Result]) -> list[str]:
+    """A line for each device, and what its figures should be doubted for."""
+    lines: dict[str, None] = {}
+    for result in results:
+        device = result.device
+        what = f"{device.model}, {device.os}, {device.kernel} {device.machine}, {device.cpu}, {device.cores} cores"
+        lines[f"{result.target}: {what}."] = None
+    for result in results:
+        lines[f"{result.path.name} on {result.target}: {_state(result.before)}, afterwards {_state(result.after)}."] = (
+            None
+        )
+        for doubt in _doubts(result):
+            lines[f"Beware, {result.path.name} on {result.target}: {doubt}."] = None
+    return list(lines)
+
+
+def to_csv(results: Sequence[Result], accuracy: dict[str, float]) -> str:
+    """One row a result; nested values become columns of their own."""
+    table = [{**_flat(result.to_dict()), "accuracy": accuracy.get(result.path.name)} for result in results]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in table for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return stream.getvalue()
+
+
+def plot(results: Sequence[Result], accuracy: dict[str, float], suffix: str) -> bytes:
+    """Latency against size, and against accuracy where that is known; a colour a device.
+
+    # Arguments
+        results: of `compare`.
+        accuracy: of files, by name.
+        suffix: of the picture's file, one of `PICTURES`.
+
+    # Raises
+        ValueError: where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UserError("--plot needs matplotlib: install it with `pip install matplotlib`.") from error
+    known = any(result.path.name in accuracy for result in results)
+    figure = Figure(figsize=(12 if known else 7, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
+    for panel, (label, values) in zip(panels, _panels(results, accuracy), strict=False):
+        for target in dict.fromkeys(result.target for result in results):
+            points = [(x, y, r) for r, y in zip(results, values, strict=True) if r.target == target and y is not None
+                      for x in [r.latency_ms]]  # fmt: skip
+            panel.scatter([x for x, _, _ in points], [y for _, y, _ in points], label=target)
+            for x, y, result in points:
+                text = f"{result.path.stem}\n{result.runtime}"
+                panel.annotate(text, (x, y), fontsize=7, xytext=(4, 4), textcoords="offset points")
+        panel.set(xlabel="latency, ms", ylabel=label, xscale="log")
+        panel.margins(0.2)
+        panel.legend()
+    stream = io.BytesIO()
+    figure.savefig(stream, format=suffix.lstrip("."), dpi=150)
+    return stream.getvalue()
+
+
+def read_accuracy(path: Path) -> dict[str, float]:
+    """The accuracy of files, by name.
+
+    # Arguments
+        path: of a JSON file: an object such as `{"el.tflite": 0.632}`, or what `larq-el evaluate --json` prints, or a
+            list of these.
+
+    # Raises
+        ValueError: where it is none of them.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {str(path)!r}, which --accuracy names.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{str(path)!r} is no JSON file ({error}).") from error
+    entries = document if isinstance(document, list) else [document]
+    found: dict[str, float] = {}
+    for entry in entries:
+        if isinstance(entry, dict) and {"model", "top1"} <= entry.keys():
+            entry = {entry["model"]: entry["top1"]}
+        valid = isinstance(entry, dict) and all(isinstance(value, (int, float)) for value in entry.values())
+        if not valid or not all(0 <= value <= 1 for value in entry.values()):
+            raise UserError(f'{str(path)!r} must hold files and their accuracy from 0 to 1, as {{"el.tflite": 0.632}}.')
+        found |= {Path(name).name: float(value) for name, value in entry.items()}
+    return found
+
+
+def _panels(results: Sequence[Result], accuracy: dict[str, float]) -> list[tuple[str, list[float | None]]]:
+    sizes: list[float | None] = [result.bytes / 1e6 for result in results]
+    return [("size, MB", sizes), ("accuracy", [accuracy.get(result.path.name) for result in results])]
+
+
+def _spread(result: Result) -> str:
+    if result.low_ms is not None and result.high_ms is not None:
+        return f"{result.low_ms:.3f} to {result.high_ms:.3f}"
+    if result.std_ms is not None and result.min_ms is not None and result.max_ms is not None:
+        return f"±{result.std_ms:.3f}, {result.min_ms:.3f} to {result.max_ms:.3f}"
+    return ""
+
+
+def _state(state: Conditions) -> str:
+    celsius = "no temperature" if state.celsius is None else f"{state.celsius:.1f} °C"
+    mhz = "" if state.mhz is None else f" at {state.mhz:.0f} MHz"
+    return f"{' and '.join(state.governors) or 'no'} governor{mhz}, {celsius}"
+
+
+def _doubts(result: Result) -> list[str]:
+    doubts = list(result.warnings)
+    before, after = result.before, result.after
+    if any(governor != "performance" for governor in after.governors):
+        doubts.append("the governor changes the frequency while it measures; set it to performance")
+    if before.celsius is not None and after.celsius is not None and after.celsius - before.celsius > _WARM:
+        doubts.append(f"it grew {after.celsius - before.celsius:.0f} degrees warmer")
+    if after.throttled:
+        doubts.append("it is throttled, by heat or a weak power supply")
+    return doubts
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict):
+            flat |= _flat(item, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = " ".join(map(str, item)) if isinstance(item, tuple) else item
+    return flat
