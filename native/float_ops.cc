@@ -67,14 +67,14 @@ void MaxPool::pool_row(const float* image, int row, float* out) const {
       for (int x = left < 0 ? 0 : left; x < left + width_.size && x < columns_.input; ++x) {
         pixels[count++] = image + (static_cast<size_t>(y) * columns_.input + x) * channels_;
         if (count < kMost) continue;
-        kernel_.maximum(pixels, count, channels_, out);
+        kernel_.maximum(pixels, count, channels_, width_.stride * channels_, out);
         // the result so far, beside the next pixels
         pixels[0] = out;
         count = 1;
         any = true;
       }
     }
-    if (count > (any ? 1 : 0)) kernel_.maximum(pixels, count, channels_, out);
+    if (count > (any ? 1 : 0)) kernel_.maximum(pixels, count, channels_, width_.stride * channels_, out);
   }
 }
 

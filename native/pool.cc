@@ -3,9 +3,9 @@
 namespace larq_el {
 namespace {
 
-// A worker looks for the next loop this many times before it sleeps: the layers of a network follow each other within
-// microseconds, and waking a thread takes longer than that.
-constexpr int kSpins = 2000;
+// A worker looks for the next loop, and a loop for its workers' end, this many times before they sleep: the layers of a
+// network follow each other within microseconds, and waking a thread takes longer than that. About 0.1 ms.
+constexpr int kSpins = 10000;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -81,7 +81,11 @@ void Pool::run(size_t count, int threads, Body body, void* argument) {
   {
     Lock lock(&mutex_);
     places_ = 0;  // whoever wakes now comes too late, and is not waited for
-    while (active_ > 0) pthread_cond_wait(&finished_, &mutex_);
+  }
+  for (int i = 0; i < kSpins && active_.load(std::memory_order_acquire) > 0; ++i) pause();
+  {
+    Lock lock(&mutex_);
+    while (active_.load() > 0) pthread_cond_wait(&finished_, &mutex_);
   }
   pthread_mutex_unlock(&busy_);
 }
@@ -110,12 +114,12 @@ void Pool::work() {
       if (stopping_) return;
       if (places_ == 0) continue;
       --places_;
-      ++active_;
+      active_.fetch_add(1);
       worker = next_worker_++;
     }
     share(worker);
     Lock lock(&mutex_);
-    if (--active_ == 0) pthread_cond_signal(&finished_);
+    if (active_.fetch_sub(1) == 1) pthread_cond_signal(&finished_);
   }
 }
 

@@ -140,7 +140,10 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
     }
     for (int i = 0; i < finish.count; ++i) {
       const float* operand = operands[i] + p * strides[i];
-      if (finish.steps[i].kind == RowStep::kAdd) prefetch<0>(operand + tile.pixels * strides[i]);
+      // of copies, the first one brings the lines
+      if (tile.channel < finish.steps[i].channels && finish.steps[i].kind == RowStep::kAdd) {
+        prefetch<0>(operand + tile.pixels * strides[i]);
+      }
       row.apply(finish.steps[i], operand);
     }
     if (out != nullptr) prefetch<1>(out + (p + tile.pixels) * finish.stride);
@@ -151,7 +154,9 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
     if (lanes != nullptr) row.add_magnitudes(lanes + p * kLanes);
     if (groups == nullptr) continue;
     float* group = groups + static_cast<size_t>(p) * finish.group_channels;
-    if (tile.channel >= finish.group_channels) {
+    if (tile.channel < finish.group_channels) {
+      prefetch<1>(group + static_cast<size_t>(tile.pixels) * finish.group_channels);
+    } else {
       for (int i = 0; i < Row<Isa>::kVectors; ++i) row.v[i] = Row<Isa>::load(group + i * Row<Isa>::kWidth) + row.v[i];
     }
     row.write(group);
@@ -221,13 +226,15 @@ void finish(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
 }
 
 template <class Isa>
-void maximum(const float* const* rows, int count, size_t channels, float* out) {
+void maximum(const float* const* rows, int count, size_t channels, size_t ahead, float* out) {
   using Vector = typename Isa::Vector;
   constexpr size_t kWidth = sizeof(Vector) / sizeof(float);
   size_t c = 0;
   for (; c + kWidth <= channels; c += kWidth) {
     Vector most = Row<Isa>::load(rows[0] + c);
+    __builtin_prefetch(rows[0] + c + ahead);
     for (int i = 1; i < count; ++i) {
+      __builtin_prefetch(rows[i] + c + ahead);
       const Vector next = Row<Isa>::load(rows[i] + c);
       most = most < next ? next : most;
     }

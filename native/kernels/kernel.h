@@ -120,8 +120,9 @@ struct BinaryKernel {
   // tile, zero from `channels` on.
   void (*finish)(const RowTile& tile, const RowFinish& finish, uint64_t* bits);
 
-  // out[c] = the largest of rows[0][c], rows[1][c], ...; there is at least one row.
-  void (*maximum)(const float* const* rows, int count, size_t channels, float* out);
+  // out[c] = the largest of rows[0][c], rows[1][c], ...; there is at least one row. What lies `ahead` floats behind each
+  // is asked for.
+  void (*maximum)(const float* const* rows, int count, size_t channels, size_t ahead, float* out);
 
   // Bits of `count` reals, bit set where x < 0 (clear for -0.0 and NaN). Writes ceil(count / 32) words; the bits beyond
   // the last real are zero.
