@@ -38,7 +38,7 @@ class Interpreter:
         self._content = _read(flatbuffer_or_path)
         self._options = {"isa": isa}
         self._num_threads = num_threads
-        self._interpreter = stock_interpreter(self._content, num_threads=num_threads, isa=isa)
+        self._interpreter = self._start()
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
             raise UserError(
@@ -114,6 +114,9 @@ class Interpreter:
             name = np.dtype(self._input["dtype"]).name
             raise UserError(f'the input must be {name}, got {x.dtype}: convert it with .astype("{name}").')
 
+    def _start(self) -> Any:
+        return stock_interpreter(self._content, num_threads=self._num_threads, **self._options)
+
     def _allocate(self, batch: int) -> bool:
         """Makes the model compute `batch` samples at once; False where it has a batch size written into it."""
         if batch == self._batch:
@@ -129,7 +132,9 @@ class Interpreter:
         except (RuntimeError, ValueError):  # as where a reshape to constant sizes follows
             self._resizable = False
         if not self._resizable:
-            self._resize(self._shape[0])
+            # a new one: a runtime whose allocation failed once may crash when it is asked again (TensorFlow 2.16)
+            self._interpreter = self._start()
+            self._batch = self._shape[0]
         return self._resizable
 
     def _resize(self, batch: int) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import build
-from test_golden import MODELS, as_list, assert_equal, golden
+from test_golden import golden
+from test_other_runtimes import RUN_MODELS, check_outputs, save_models
 
 CHECKOUT = Path(__file__).parents[2]
 COMPILER = "aarch64-linux-gnu-g++"
@@ -25,25 +26,6 @@ LIBRARIES = "/usr/aarch64-linux-gnu"  # of the cross-compiler
 PREPARED = os.environ.get("LARQ_EL_AARCH64_ROOT")
 ISAS = {"max": ["neondot", "neon", "portable"], "cortex-a53": ["neon", "portable"], "cortex-a72": ["neon", "portable"]}
 AARCH64 = 183  # e_machine of ELF
-
-# Runs every model in a folder with every kernel, and once with two threads.
-SCRIPT = """
-import json, sys
-from pathlib import Path
-import numpy as np
-import larq_el.runtime
-from larq_el.runtime import Interpreter, available_isas
-
-folder = Path(sys.argv[1])
-for path in sorted(folder.glob("*.tflite")):
-    samples = np.load(path.with_suffix(".npy"))
-    for isa, num_threads in [*((isa, 1) for isa in available_isas()), (None, 2)]:
-        interpreter = Interpreter(path, isa=isa, num_threads=num_threads)
-        outputs = interpreter.predict(samples)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        np.savez(folder / f"{path.stem}-{isa}.npz", *outputs)
-print(json.dumps([larq_el.runtime.__file__, available_isas()]))
-"""
 
 pytestmark = pytest.mark.skipif(
     shutil.which(COMPILER) is None or shutil.which(EMULATOR) is None,
@@ -118,18 +100,11 @@ def device(wheel, tmp_path_factory):
 
 @pytest.mark.parametrize("cpu", ISAS)
 def test_outputs_equal_those_of_lce(device, cpu, tmp_path):
-    for name in MODELS:
-        flatbuffer, samples, _ = golden(name)
-        (tmp_path / f"{name}.tflite").write_bytes(flatbuffer)
-        np.save(tmp_path / f"{name}.npy", samples)
-    (tmp_path / "run.py").write_text(SCRIPT)
-    module, isas = json.loads(device(tmp_path / "run.py", tmp_path, cpu=cpu))
+    save_models(tmp_path)
+    module, isas, _ = json.loads(device(RUN_MODELS, tmp_path, cpu=cpu))
     assert module.startswith(str(device.site))
     assert isas == ISAS[cpu]
-    for name in MODELS:
-        for isa in (*isas, None):
-            with np.load(tmp_path / f"{name}-{isa}.npz") as outputs:
-                assert_equal([outputs[f"arr_{i}"] for i in range(len(outputs))], as_list(golden(name)[2]))
+    check_outputs(tmp_path, isas)
 
 
 def test_the_example_runs_without_tensorflow(device, tmp_path):

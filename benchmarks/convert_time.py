@@ -1,0 +1,70 @@
+"""The time of `convert`, against the bare call of the Larq Compute Engine that does the same job.
+
+    python benchmarks/convert_time.py [--model el_resnet50] [--runs 5] [--output benchmarks/results]
+
+Both convert the same model in turn, in one process, after a first conversion of each that is not counted. Medians and
+ratios are written to a Markdown file named after its environment. Verification (`larq-el verify`) is no part of it.
+"""
+
+import argparse
+import re
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from larq_el import zoo
+from larq_el._lce import lce
+from larq_el.benchmark import environment
+from larq_el.convert import convert
+from larq_el.files import write_atomically
+
+CONVERTERS: dict[str, Callable[[Any], Any]] = {"lce.convert_keras_model": lce.convert_keras_model, "convert": convert}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="el_resnet50")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="folder of the Markdown file")
+    args = parser.parse_args()
+    model = zoo.create_model(args.model)
+    seconds: dict[str, list[float]] = {name: [] for name in CONVERTERS}
+    for run in range(args.runs + 1):
+        for name, converter in CONVERTERS.items():
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # LCE's own call saves a Keras model that is not compiled
+                converter(model)
+            if run:
+                seconds[name].append(time.perf_counter() - start)
+    text = report(args.model, seconds)
+    print(text)
+    if args.output:
+        name = re.sub(r"[^a-z0-9]+", "-", environment.describe()["cpu"].lower()).strip("-")
+        write_atomically(args.output / f"convert-time-{name}.md", text.encode())
+
+
+def report(model: str, seconds: dict[str, list[float]]) -> str:
+    header = "; ".join(f"{key}: {value}" for key, value in environment.describe().items())
+    bare = statistics.median(seconds["lce.convert_keras_model"])
+    lines = [
+        f"# Time to convert {model}",
+        "",
+        header,
+        "",
+        f"Medians of {len(seconds['convert'])} interleaved runs.",
+        "",
+        "| | seconds | least | most | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        lines.append(f"| `{name}` | {median:.2f} | {min(values):.2f} | {max(values):.2f} | {median / bare:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
