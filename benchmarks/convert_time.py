@@ -7,6 +7,7 @@ ratios are written to a Markdown file named after its environment. Verification 
 """
 
 import argparse
+import os
 import re
 import statistics
 import time
@@ -17,7 +18,7 @@ from typing import Any
 
 from larq_el import zoo
 from larq_el._lce import lce
-from larq_el.benchmark import environment
+from larq_el.benchmark.environment import environment
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 
@@ -43,12 +44,12 @@ def main() -> None:
     text = report(args.model, seconds)
     print(text)
     if args.output:
-        name = re.sub(r"[^a-z0-9]+", "-", environment.describe()["cpu"].lower()).strip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", str(environment(0)["cpu"]).lower()).strip("-")
         write_atomically(args.output / f"convert-time-{name}.md", text.encode())
 
 
 def report(model: str, seconds: dict[str, list[float]]) -> str:
-    header = "; ".join(f"{key}: {value}" for key, value in environment.describe().items())
+    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
     bare = statistics.median(seconds["lce.convert_keras_model"])
     lines = [
         f"# Time to convert {model}",

@@ -1,6 +1,6 @@
 """`larq-el evaluate`."""
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -12,6 +12,13 @@ from larq_el.cli import options
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
 @options.dataset()
+@click.option(
+    "--runtime",
+    type=click.Choice(["lce", "native"]),
+    default="lce",
+    show_default=True,
+    help="What runs a flatbuffer: LCE's interpreter or the native runtime.",
+)
 @click.option("--limit", type=int, help="Evaluate the first images only.")
 @options.as_json
 def command(
@@ -19,14 +26,14 @@ def command(
     weights: str | None,
     dataset: str,
     data_dir: str | None,
+    runtime: Literal["lce", "native"],
     limit: int | None,
     as_json: bool,
     **shape: Any,
 ) -> None:
     """Measure the top-1 accuracy of MODEL on the test images of a data set.
 
-    MODEL is an .h5 or .keras file, a SavedModel, a name of `larq-el zoo` with --weights, or a .tflite flatbuffer, which
-    LCE's interpreter runs.
+    MODEL is an .h5 or .keras file, a SavedModel, a name of `larq-el zoo` with --weights, or a .tflite flatbuffer.
     """
     from larq_el.errors import UserError
 
@@ -40,7 +47,7 @@ def command(
     from larq_el.training import evaluation
 
     if flatbuffer:
-        predictor = evaluation.flatbuffer_predictor(model)
+        predictor = evaluation.flatbuffer_predictor(model, runtime=runtime)
     else:
         from larq_el.convert import load_model
 

@@ -50,12 +50,18 @@ class Interpreter:
         if not self._shape:
             raise UserError("the model's input has no batch dimension.")
         self._batch = self._shape[0]
+        self._output_shape = tuple(int(size) for size in self._interpreter.get_output_details()[0]["shape"])
         self._resizable = True
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape that the model was converted with, the batch first; `predict` takes any batch."""
         return self._shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the first output, as `input_shape`."""
+        return self._output_shape
 
     def predict(self, x: np.ndarray) -> Any:
         """The model's output for a batch.

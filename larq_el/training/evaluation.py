@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,16 +31,25 @@ def keras_predictor(model: Any) -> Predictor:
     return Predictor(model.predict_on_batch, image_size_of(model), model.output_shape[-1])
 
 
-def flatbuffer_predictor(path: str | os.PathLike[str], *, num_threads: int = 1) -> Predictor:
-    """Of a `.tflite` file, by LCE's interpreter with its fast kernel.
+def flatbuffer_predictor(
+    path: str | os.PathLike[str], *, num_threads: int = 1, runtime: Literal["lce", "native"] = "lce"
+) -> Predictor:
+    """Of a `.tflite` file, by LCE's interpreter with its fast kernel, or by the native runtime.
 
     # Raises
-        ValueError: where the file is not a TFLite model that LCE can run.
+        ValueError: where the file is not a TFLite model that the runtime can run.
     """
-    from larq_el._lce import interpreter
     from larq_el.convert.flatbuffer import Flatbuffer
 
-    loaded = interpreter(Flatbuffer(path).content, num_threads=num_threads, indirect=True, xnnpack=True)
+    content = Flatbuffer(path).content
+    if runtime == "native":
+        from larq_el.runtime import Interpreter
+
+        native = Interpreter(content, num_threads=num_threads)
+        return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
+    from larq_el._lce import interpreter
+
+    loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)
     size = image_size_of(tuple(loaded.input_shapes[0]))
     return Predictor(loaded.predict, size, loaded.output_shapes[0][-1])
 

@@ -290,8 +290,13 @@ def test_a_model_may_be_given_a_name():
 @pytest.mark.slow
 def test_full_precision_resnet50_has_the_weights_of_keras_applications_without_convolution_biases():
     theirs = keras.applications.ResNet50(weights=None)
+    ours = zoo.ResNet50()
     biases = sum(layer.filters for layer in _layers(theirs, keras.layers.Conv2D) if layer.use_bias)
-    assert zoo.ResNet50().count_params() == theirs.count_params() - biases
+    assert ours.count_params() == theirs.count_params() - biases
+    kernels = [sorted(tuple(layer.kernel.shape) for layer in _layers(m, keras.layers.Conv2D)) for m in (ours, theirs)]
+    assert kernels[0] == kernels[1]
+    outputs = [sorted(tuple(layer.output_shape) for layer in _layers(m, keras.layers.Add)) for m in (ours, theirs)]
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize(
