@@ -6,8 +6,7 @@ namespace {
 constexpr int kChunkPixels = 48;         // for which a thread computes all output channels, block after block
 // Within a chunk all channels of a few pixels are computed before the next pixels: reals then stream through memory in
 // order. The fewer pixels, the more often the weights are read again.
-constexpr size_t kNearWeights = 1 << 14;  // bytes of weights that stay in the first-level cache: one tile at a time
-constexpr size_t kGroupTiles = 4;
+constexpr int kGroupTiles = 2;
 constexpr int kChunkPointers = 4096;     // pointers to their taps stay in the first-level cache beside the weights
 constexpr size_t kSerialWork = 1 << 22;  // multiply-accumulates below which waking a thread takes longer than it saves
 constexpr size_t kExpandWords = 1 << 12;  // that a thread expands at once
@@ -123,20 +122,19 @@ void Bconv::size_chunks(int threads) {
   if (pixels > share) pixels = share;
   chunk_tiles_ = static_cast<int>((pixels + mr - 1) / mr);
   if (chunk_tiles_ < 1) chunk_tiles_ = 1;
-  group_tiles_ = weights_.packed_bytes() <= kNearWeights ? 1 : kGroupTiles;
-  const size_t slots = chunk_tiles_ * mr;
+  const size_t slots = chunk_tiles_ * mr, group = kGroupTiles * mr;
   expanded_bytes_ = 0;
   if (kernel_.expand != nullptr) {
     expanded_bytes_ = align_up(static_cast<size_t>(batch_) * rows_.input * columns_.input * pixel_bytes_);
   }
   worker_bytes_ = align_up(slots * weights_.taps() * sizeof(void*)) + align_up(slots * sizeof(void*)) +
-                  align_up(mr * sizeof(void*)) + align_up(mr * kBlock * sizeof(int32_t)) +
-                  align_up(slots * kLanes * sizeof(float)) + align_up(mr * sizeof(uint64_t));
+                  align_up(group * sizeof(void*)) + align_up(group * kBlock * sizeof(int32_t)) +
+                  align_up(slots * kLanes * sizeof(float)) + align_up(group * sizeof(uint64_t));
 }
 
 Bconv::Worker Bconv::worker(const Run& run, int index) const {
   char* memory = static_cast<char*>(run.scratch) + expanded_bytes_ + index * worker_bytes_;
-  const size_t mr = kernel_.mr, slots = chunk_tiles_ * mr;
+  const size_t mr = kernel_.mr, slots = chunk_tiles_ * mr, group = kGroupTiles * mr;
   const auto take = [&memory](size_t bytes) {
     void* start = memory;
     memory += align_up(bytes);
@@ -145,10 +143,10 @@ Bconv::Worker Bconv::worker(const Run& run, int index) const {
   Worker worker;
   worker.pointers = static_cast<const void**>(take(slots * weights_.taps() * sizeof(void*)));
   worker.corrections = static_cast<const int32_t**>(take(slots * sizeof(void*)));
-  worker.shifted = static_cast<const int32_t**>(take(mr * sizeof(void*)));
-  worker.acc = static_cast<int32_t*>(take(mr * kBlock * sizeof(int32_t)));
+  worker.shifted = static_cast<const int32_t**>(take(group * sizeof(void*)));
+  worker.acc = static_cast<int32_t*>(take(group * kBlock * sizeof(int32_t)));
   worker.lanes = static_cast<float*>(take(slots * kLanes * sizeof(float)));
-  worker.masks = static_cast<uint64_t*>(take(mr * sizeof(uint64_t)));
+  worker.masks = static_cast<uint64_t*>(take(group * sizeof(uint64_t)));
   return worker;
 }
 
@@ -196,14 +194,11 @@ void Bconv::run_chunk(const void* activations, Target target, size_t first, cons
     memset(target.out + first * out_stride_ * sizeof(uint32_t), 0, (last - first) * out_stride_ * sizeof(uint32_t));
   }
   finisher_.begin(&target.finish, worker.lanes, first, last);
-  const size_t group = group_tiles_ * mr;
-  for (size_t start = first; start < last; start += group) {
-    const size_t stop = last - start < group ? last : start + group;
+  const size_t group = kGroupTiles * mr;
+  for (size_t pixel = first; pixel < last; pixel += group) {
+    const size_t pixels = last - pixel < group ? last - pixel : group;
     for (size_t block = 0; block < weights_.blocks(); ++block) {
-      for (size_t pixel = start; pixel < stop; pixel += mr) {
-        const size_t pixels = last - pixel < mr ? last - pixel : mr;
-        run_tile(block, (pixel - first) / mr, static_cast<int>(pixels), worker, target, pixel);
-      }
+      store(block, run_group(block, pixel - first, static_cast<int>(pixels), worker), worker, target, pixel);
     }
   }
   finisher_.end(target.finish, first, last);
@@ -254,23 +249,25 @@ void Bconv::gather_pixel(const char* activations, const Pixel& pixel, const void
   }
 }
 
-void Bconv::run_tile(size_t block, size_t tile, int pixels, const Worker& worker, const Target& target,
-                     size_t pixel) const {
+// The accumulators of a block for the pixels of a few tiles, from slot `first` of the chunk on.
+Rows Bconv::run_group(size_t block, size_t first, int pixels, const Worker& worker) const {
   const int mr = kernel_.mr;
   Tile input;
-  input.pixels = worker.pointers + tile * weights_.taps() * mr;
+  input.pixels = worker.pointers + first * weights_.taps();
   input.offset = static_cast<size_t>(weights_.block(block).word) * kernel_.activation_bytes;
   input.taps = weights_.taps();
   input.words = weights_.words();
   input.weights = weights_.packed(block);
-  kernel_.run(input, worker.acc);
+  for (int done = 0; done < pixels; done += mr, input.pixels += mr * weights_.taps()) {
+    kernel_.run(input, worker.acc + done * kBlock);
+  }
   Rows rows = {worker.acc, nullptr, pixels, weights_.block(block).channels};
-  const int32_t* const* corrections = worker.corrections + tile * mr;
-  for (int i = 0; i < pixels; ++i) {
+  const int32_t* const* corrections = worker.corrections + first;
+  for (int i = 0; i < pixels && corrections_.size() > 0; ++i) {
     worker.shifted[i] = corrections[i] == nullptr ? nullptr : corrections[i] + block * kBlock;
     if (corrections[i] != nullptr) rows.correction = worker.shifted;
   }
-  store(block, rows, worker, target, pixel);
+  return rows;
 }
 
 void Bconv::store(size_t block, const Rows& rows, const Worker& worker, const Target& target, size_t pixel) const {

@@ -55,7 +55,7 @@ class Bconv final : public Op {
   void run_chunk(const void* activations, Target target, size_t first, const Worker& worker) const;
   void gather(const char* activations, size_t first, size_t last, const Worker& worker) const;
   void gather_pixel(const char* activations, const Pixel& pixel, const void** taps) const;
-  void run_tile(size_t block, size_t tile, int pixels, const Worker& worker, const Target& target, size_t pixel) const;
+  Rows run_group(size_t block, size_t first, int pixels, const Worker& worker) const;
   void store(size_t block, const Rows& rows, const Worker& worker, const Target& target, size_t pixel) const;
   void finish(size_t block, const Rows& rows, const Worker& worker, const Target& target, size_t pixel) const;
   void store_bits(const ChannelBlock& block, const uint64_t* masks, int pixels, uint32_t* out) const;
@@ -82,7 +82,6 @@ class Bconv final : public Op {
   Array<int32_t> corrections_;   // [row class][column class][padded channel]; empty where nothing is corrected
   int threads_ = 1;
   int chunk_tiles_ = 1;     // of which a thread gets the taps at once
-  size_t group_tiles_ = 1;  // that a block is computed for before the next block
   size_t expanded_bytes_ = 0;
   size_t worker_bytes_ = 0;
 };
