@@ -2,14 +2,16 @@
 
     python benchmarks/convert_time.py [--model el_resnet50] [--runs 5] [--output benchmarks/results]
 
-Both convert the same model in turn, in one process, after a first conversion of each that is not counted. Medians and
-ratios are written to a Markdown file named after its environment. Verification (`larq-el verify`) is no part of it.
+All convert the same model in turn, in one process, after a first conversion of each that is not counted. Medians and
+ratios to `lce.convert_keras_model` are written to a Markdown file named after its environment; a second bare call gets
+the SavedModel ready-made, and has nothing to write. Verification (`larq-el verify`) is no part of it.
 """
 
 import argparse
 import os
 import re
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from larq_el.benchmark.environment import environment
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 
-CONVERTERS: dict[str, Callable[[Any], Any]] = {"lce.convert_keras_model": lce.convert_keras_model, "convert": convert}
+BARE = "lce.convert_keras_model"
 
 
 def main() -> None:
@@ -32,15 +34,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="folder of the Markdown file")
     args = parser.parse_args()
     model = zoo.create_model(args.model)
-    seconds: dict[str, list[float]] = {name: [] for name in CONVERTERS}
-    for run in range(args.runs + 1):
-        for name, converter in CONVERTERS.items():
-            start = time.perf_counter()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # LCE's own call saves a Keras model that is not compiled
-                converter(model)
-            if run:
-                seconds[name].append(time.perf_counter() - start)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder, save_format="tf")
+        converters: dict[str, Callable[[], Any]] = {
+            BARE: lambda: lce.convert_keras_model(model),
+            "lce.convert_saved_model": lambda: lce.convert_saved_model(folder),
+            "convert": lambda: convert(model),
+        }
+        seconds = measure(converters, args.runs)
     text = report(args.model, seconds)
     print(text)
     if args.output:
@@ -48,9 +49,22 @@ def main() -> None:
         write_atomically(args.output / f"convert-time-{name}.md", text.encode())
 
 
+def measure(converters: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in converters}
+    for run in range(runs + 1):
+        for name, converter in converters.items():
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # LCE's own call saves a Keras model that is not compiled
+                converter()
+            if run:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
 def report(model: str, seconds: dict[str, list[float]]) -> str:
     header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
-    bare = statistics.median(seconds["lce.convert_keras_model"])
+    bare = statistics.median(seconds[BARE])
     lines = [
         f"# Time to convert {model}",
         "",

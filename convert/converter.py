@@ -2,18 +2,24 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from larq_el._keras import keras, tf
-from larq_el.convert.flatbuffer import Flatbuffer
-from larq_el.convert.matching import report_for
-from larq_el.convert.report import Report
-from larq_el.errors import UserError, closest, first_line
-from larq_el.files import check_output, write_atomically
+import numpy as np
 
-FLOAT_OPS = ("float32", "float16", "int8")
+from larq_el._keras import keras, tf
+from larq_el.convert.causes import NativeMessages, cause, native_messages
+from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.float_check import check_float_ops
+from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
+from larq_el.convert.matching import report_for
+from larq_el.convert.precision import in_float32
+from larq_el.convert.report import Report
+from larq_el.convert.weights_check import check_finite, check_not_empty
+from larq_el.errors import UserError, first_line
+from larq_el.files import check_output, write_atomically
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,20 @@ class Conversion:
             ValueError: where the file exists and `overwrite` is not set, or its folder does not.
         """
         path = check_output(path, overwrite=overwrite)
-        write_atomically(path, self.flatbuffer)
+        try:
+            write_atomically(path, self.flatbuffer)
+        except OSError as error:
+            raise UserError(f"cannot write {str(path)!r}: {first_line(error)}; give another folder.") from error
         return path
 
 
-def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
+def convert(
+    model: Any,
+    *,
+    float_ops: str = "float32",
+    samples: np.ndarray | Sequence[np.ndarray] | None = None,
+    labels: np.ndarray | None = None,
+) -> Conversion:
     """Converts a Keras model to a Larq Compute Engine flatbuffer.
 
     >>> from larq_el import zoo
@@ -52,9 +67,13 @@ def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
     (24, [])
 
     # Arguments
-        model: a `tf.keras.Model` with one image of fixed size as its input.
+        model: a `tf.keras.Model` whose inputs have fixed sizes; a mixed-precision one is converted through its float32
+            twin, which has the same weights.
         float_ops: what the full-precision rest computes with: "float32", "float16" (weights) or "int8" (weights;
             activations are quantized as they come, dynamic range).
+        samples: of real inputs, preprocessed, an array for each input: what `float_ops` costs is measured on them, see
+            `report.float_check`.
+        labels: the samples' classes, if they are known.
 
     # Returns
         A `Conversion`. A convolution that is binary in Keras and float in the flatbuffer is no error here: look at
@@ -63,15 +82,17 @@ def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
     # Raises
         ValueError: where the model cannot be converted; the message holds the converter's reason.
     """
-    if float_ops not in FLOAT_OPS:
-        raise UserError(f"float_ops must be one of {', '.join(FLOAT_OPS)}; {closest(str(float_ops), FLOAT_OPS)}")
+    check_float_ops_name(float_ops)
     _check(model)
+    model = in_float32(model)
     content = _run_converter(model)
+    check = None
     if float_ops != "float32":
-        from larq_el.convert.float_rest import quantize_float_ops
-
-        content = quantize_float_ops(content, float_ops)
-    report = report_for(model, Flatbuffer(content))
+        full, content = content, quantize_float_ops(content, float_ops)
+        if samples is not None:
+            arrays = list(samples) if isinstance(samples, list | tuple) else [np.asarray(samples)]
+            check = check_float_ops(full, content, float_ops, _in_order(model, full, arrays), labels)
+    report = replace(report_for(model, Flatbuffer(content)), float_check=check)
     if report.unresolved:
         raise UserError(
             f"{model.name!r} uses {', '.join(report.unresolved)}, which neither TFLite nor the Larq Compute Engine "
@@ -80,10 +101,28 @@ def convert(model: Any, *, float_ops: str = "float32") -> Conversion:
     return Conversion(content, report)
 
 
+def _in_order(model: Any, content: bytes, samples: list[np.ndarray]) -> list[np.ndarray]:
+    """Samples in the order of the flatbuffer's inputs, which need not be the model's."""
+    flatbuffer = Flatbuffer(content)
+    if len(samples) != len(model.inputs):
+        raise UserError(
+            f"{model.name!r} has {len(model.inputs)} inputs and samples are given for {len(samples)}: give a list of "
+            f"one array for each of {', '.join(model.input_names)}."
+        )
+    named = dict(zip(model.input_names, samples, strict=True))
+    at = {index: name for name, index in flatbuffer.signature_inputs.items()}
+    return [named[at[index]] for index in flatbuffer.inputs] if len(samples) > 1 else samples
+
+
 def _check(model: Any) -> None:
     if not isinstance(model, keras.Model):
         raise UserError(
             f"convert takes a tf.keras.Model, got {type(model).__name__}; load_model reads one from a file."
+        )
+    if not model.inputs or not hasattr(model, "input_shape"):
+        raise UserError(
+            f"{model.name!r} is a subclassed model without fixed inputs: build it with keras.Input and "
+            "keras.Model(inputs, outputs), or export it as a SavedModel with a signature."
         )
     shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
     for shape in shapes:
@@ -91,11 +130,8 @@ def _check(model: Any) -> None:
             raise UserError(
                 f"{model.name!r} has an input of shape {shape}: build it with a fixed input_shape to convert it."
             )
-    policies = {layer.dtype_policy.name for layer in model.layers} & {"mixed_float16", "mixed_bfloat16"}
-    if policies:
-        raise UserError(
-            f"{model.name!r} computes in {policies.pop()}: build it under the float32 policy to convert it."
-        )
+    check_not_empty(model)
+    check_finite(model)
 
 
 def _run_converter(model: Any) -> bytes:
@@ -107,11 +143,14 @@ def _run_converter(model: Any) -> bytes:
     from larq_el._lce import lce
 
     with tempfile.TemporaryDirectory() as folder:
+        messages = NativeMessages()
         try:
             _save_inference(model, folder)
-            return lce.convert_saved_model(folder)
+            with native_messages() as messages:
+                return lce.convert_saved_model(folder)
         except Exception as error:  # the converter raises whatever TensorFlow and MLIR raise
-            raise UserError(f"the Larq Compute Engine cannot convert {model.name!r}: {first_line(error)}") from error
+            reason = cause(error, messages.text)
+            raise UserError(f"the Larq Compute Engine cannot convert {model.name!r}: {reason}.") from error
 
 
 def _save_inference(model: Any, folder: str) -> None:

@@ -1,5 +1,6 @@
 """Reading TFLite flatbuffers: operators, their tensors and options, in plain Python objects."""
 
+import math
 import os
 import struct
 from dataclasses import dataclass, replace
@@ -12,13 +13,24 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, first_line
 
 IDENTIFIER = b"TFL3"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _TYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
-_DAMAGE = (struct.error, AssertionError, AttributeError, LookupError, OverflowError, TypeError, ValueError)
+_ITEM_SIZES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "uint32": 4, "float16": 2, "int16": 2}
+
+DAMAGE = (
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What the parsers raise where a file holds something else than they expect."""
 
 
@@ -88,11 +100,17 @@ class Flatbuffer:
         name = "the flatbuffer" if isinstance(source, bytes) else repr(str(source))
         if self.content[4:8] != IDENTIFIER:
             raise UserError(f"{name} is not a TFLite model: its bytes 4 to 8 are not {IDENTIFIER.decode()!r}.")
+        self.name = name
         try:
+            _check_extent(self.content)
             self._model = _unpack(self.content)
             self.operators = self._operators()
-        except _DAMAGE as error:
-            raise UserError(f"{name} is a damaged TFLite model: {error}.") from error
+        except DAMAGE as error:
+            raise self.damaged(error) from error
+
+    def damaged(self, error: BaseException) -> UserError:
+        """The error to raise where the file turns out to hold something else than it should."""
+        return UserError(f"{self.name} is a damaged TFLite model: {first_line(error).rstrip('.')}.")
 
     @cached_property
     def producers(self) -> dict[int, Operator]:
@@ -113,17 +131,47 @@ class Flatbuffer:
         return bytes(builder.Output())
 
     @property
+    def inputs(self) -> list[int]:
+        """Indices of the model's input tensors."""
+        return list(self._model.subgraphs[0].inputs)
+
+    @property
     def outputs(self) -> list[int]:
         """Indices of the model's output tensors."""
         return list(self._model.subgraphs[0].outputs)
 
+    @property
+    def signature_inputs(self) -> dict[str, int]:
+        """Indices of the model's input tensors by the names that they have in Keras; empty where it names none."""
+        return self._signature("inputs")
+
+    @property
+    def signature_outputs(self) -> dict[str, int]:
+        """The same of its outputs."""
+        return self._signature("outputs")
+
+    def _signature(self, ports: str) -> dict[str, int]:
+        signatures = self._model.signatureDefs or []
+        maps = getattr(signatures[0], ports) or [] if len(signatures) == 1 else []
+        return {port.name.decode(): port.tensorIndex for port in maps if port.name}
+
+    @property
+    def subgraphs(self) -> int:
+        """Number of graphs; those behind the first are the bodies of loops and branches."""
+        return len(self._model.subgraphs)
+
     def _operators(self) -> list[Operator]:
         graph = self._model.subgraphs[0]
-        tensors = [self._tensor(index, tensor) for index, tensor in enumerate(graph.tensors)]
+        tensors = self.tensors = [self._tensor(index, tensor) for index, tensor in enumerate(graph.tensors)]
+        signatures = (*self.signature_inputs.values(), *self.signature_outputs.values())
+        for index in (*graph.inputs, *graph.outputs, *signatures):
+            _check_index(index, tensors)
         operators = []
         for index, node in enumerate(graph.operators):
             code = self._model.operatorCodes[node.opcodeIndex]
             custom = code.customCode
+            for at in (*node.inputs, *node.outputs):
+                _check_index(at, tensors, optional=True)
             name = custom.decode() if custom else _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
             inputs = tuple(tensors[i] if i >= 0 else None for i in node.inputs)
             if name == "DEQUANTIZE" and inputs[0] is not None and inputs[0].data is not None:
@@ -139,17 +187,27 @@ class Flatbuffer:
         shape = tuple(map(int, tensor.shape)) if tensor.shape is not None else ()
         name = tensor.name.decode() if tensor.name else ""
         raw = self._model.buffers[tensor.buffer].data
+        if min(shape, default=0) < 0:
+            raise ValueError(f"tensor {index} has shape {shape}")
         data = None
         if raw is not None and len(raw):
             raw = np.asarray(raw, np.uint8)
+            if dtype in _ITEM_SIZES and raw.nbytes != math.prod(shape) * _ITEM_SIZES[dtype]:
+                raise ValueError(f"constant {index} of {dtype} and shape {shape} has {raw.nbytes} bytes")
             data = raw.view(dtype).reshape(shape) if dtype in ("float32", "float16", "int8", "int32") else raw
         return Tensor(index, name, shape, dtype, data)
 
 
 def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise UserError(f"there is no file {str(path)!r}.")
-    return path.read_bytes()
+    try:
+        # a pipe or a device has no end that could be waited for
+        if path.exists() and not path.is_file():
+            raise UserError(f"{str(path)!r} is not a regular file; give the path of a .tflite file.")
+        if not path.is_file():
+            raise UserError(f"there is no file {str(path)!r}.")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
 
 
 def _unpack(content: bytes) -> Any:
@@ -164,8 +222,35 @@ def _unpack(content: bytes) -> Any:
     return model
 
 
+def _check_extent(content: bytes) -> None:
+    """Refuses a file whose parts point at one another so often that it would unpack to far more than its size."""
+    model = schema.Model.GetRootAs(content, 0)
+    left = len(content)
+    for at in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(at)
+        left -= graph.TensorsLength() + graph.OperatorsLength() + graph.InputsLength() + graph.OutputsLength()
+        for index in range(graph.OperatorsLength() if left >= 0 else 0):
+            node = graph.Operators(index)
+            left -= node.InputsLength() + node.OutputsLength()
+            if left < 0:
+                break
+        if left < 0:
+            raise ValueError(f"it names more parts than its {len(content)} bytes can hold")
+
+
+def _check_index(index: int, tensors: list[Tensor], *, optional: bool = False) -> None:
+    if not (-1 if optional else 0) <= index < len(tensors):
+        raise IndexError(f"it names tensor {index} of {len(tensors)}")
+
+
 def _custom_options(node: Any) -> dict[str, Any]:
-    """LCE writes its options as a flexbuffer map of integers."""
+    """LCE writes its options as a flexbuffer map of integers; what else a map may hold is left alone."""
     raw = node.customOptions
-    options = flexbuffers.Loads(bytes(raw)) if raw is not None and len(raw) else {}
-    return options if isinstance(options, dict) else {}
+    if raw is None or not len(raw):
+        return {}
+    root = flexbuffers.GetRoot(bytes(raw))
+    if not root.IsMap:
+        return {}
+    options = root.AsMap
+    keys = [key.AsKey for key in options.Keys]
+    return {key: value.AsInt for key, value in zip(keys, options.Values, strict=True) if value.IsInt or value.IsBool}

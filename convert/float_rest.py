@@ -4,7 +4,7 @@ import contextlib
 import io
 from typing import Any
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, closest
 
 _COMMON: dict[str, Any] = {"regex": ".*", "operation": "*"}
 
@@ -43,6 +43,19 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Recipes of ai-edge-quantizer: weights to float16, or weights to int8 and activations quantized as they come."""
+
+
+FLOAT_OPS = ("float32", *RECIPES)
+
+
+def check_float_ops_name(float_ops: str) -> None:
+    """Refuses an unknown name.
+
+    # Raises
+        ValueError: where it is not one of `FLOAT_OPS`.
+    """
+    if float_ops not in FLOAT_OPS:
+        raise UserError(f"float_ops must be one of {', '.join(FLOAT_OPS)}; {closest(str(float_ops), FLOAT_OPS)}")
 
 
 def quantize_float_ops(flatbuffer: bytes, float_ops: str) -> bytes:

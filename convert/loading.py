@@ -2,9 +2,13 @@
 
 import os
 import zipfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from larq_el.convert.causes import cause
+from larq_el.convert.custom import import_custom_objects
+from larq_el.convert.untrusted import check_keras_file
 from larq_el.errors import UserError, first_line
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -20,13 +24,20 @@ def check_source(source: str) -> Path | None:
         ValueError: where it is a path and there is no such file, or it is not of the kind that its name says.
     """
     path = Path(source)
-    if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
-            raise UserError(f"folder {source!r} is not a SavedModel: it holds no saved_model.pb.")
-        return path
-    if path.is_file():
-        _check_file(path)
-        return path
+    try:
+        if path.is_dir():
+            if not (path / "saved_model.pb").is_file():
+                raise UserError(f"folder {source!r} is not a SavedModel: it holds no saved_model.pb.")
+            return path
+        if path.is_file():
+            _check_file(path)
+            return path
+        if path.exists():
+            raise UserError(f"{source!r} is not a regular file; give the path of an .h5 or .keras file.")
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"cannot read {source!r}: {getattr(error, 'strerror', None) or error}.") from error
     if path.suffix or os.sep in source:
         raise UserError(f"there is no file {source!r}.")
     return None
@@ -42,48 +53,99 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{str(path)!r} is not {'an' if kind == 'HDF5' else 'a'} {kind} file, whatever its name says.")
 
 
-def load_model(source: str | os.PathLike[str], *, weights: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+def load_model(
+    source: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    imports: Sequence[str] = (),
+    **options: Any,
+) -> Any:
     """Reads a Keras model.
 
     # Arguments
-        source: a name of `larq_el.zoo.list_models()`, an `.h5` or `.keras` file, or the folder of a SavedModel.
+        source: a name of `larq_el.zoo.list_models()`, an `.h5` or `.keras` file, or the folder of a SavedModel. Of a
+            SavedModel without its Keras model the result has a single layer, which calls its serving signature.
         weights: a weights file to load into the model.
+        imports: modules, or paths of Python files, that register custom layers and quantizers. They are run.
         options: of `larq_el.zoo.create_model`, for a name: `input_shape`, `classes`, `width`, ...
 
     # Returns
         A `tf.keras.Model`, not compiled.
 
     # Raises
-        ValueError: where there is no such model or file, the file cannot be read, or options are given for a file.
+        ValueError: where there is no such model or file, the file cannot be read, it holds weights that are no numbers,
+            or options are given for a file.
 
     >>> load_model("el_resnet26", input_shape=(32, 32, 3), width=0.25).name
     'el_resnet26'
     """
     path = check_source(os.fspath(source))
-    from larq_el import zoo
-    from larq_el.zoo.weights import load_weights
-
+    imported = import_custom_objects(imports)
     if path is None:
-        return zoo.create_model(os.fspath(source), weights=None if weights is None else os.fspath(weights), **options)
-    if options:
-        raise UserError(f"{sorted(options)[0]} is for models that are built by name; {str(path)!r} holds a model.")
-    model = _load(path)
+        from larq_el import zoo
+
+        # published ones are checked against the options
+        published = None if weights is None or _is_there(os.fspath(weights)) else os.fspath(weights)
+        model = zoo.create_model(os.fspath(source), weights=published, **options)
+        weights = None if published else weights
+    else:
+        if options:
+            raise UserError(f"{sorted(options)[0]} is for models that are built by name; {str(path)!r} holds a model.")
+        model = _load(path, imported)
     if weights is not None:
-        load_weights(model, weights)
+        _load_weights(model, os.fspath(weights))
+    from larq_el.convert.weights_check import check_finite
+
+    check_finite(model)
     return model
 
 
-def _load(path: Path) -> Any:
+def _is_there(weights: str) -> bool:
+    """Whether weights are a file; if not they can only be the name of published ones."""
+    try:
+        there = Path(weights).exists()
+    except (OSError, ValueError):  # no file can have such a name
+        there = False
+    if not there and (Path(weights).suffix or os.sep in weights):
+        raise UserError(f"weights must be the path of a weights file, and there is no file {weights!r}.")
+    return there
+
+
+def _load(path: Path, imported: Collection[str]) -> Any:
     # the layers register themselves where they are imported
     import larq_el.layers  # noqa: F401
     from larq_el._keras import keras
+    from larq_el.convert.saved_model import from_saved_model
 
+    if path.is_file():
+        check_keras_file(path, imported)
     try:
         model = keras.models.load_model(path, compile=False)
+        return model if isinstance(model, keras.Model) else from_saved_model(path)
+    except UserError:
+        raise
     except Exception as error:  # Keras, h5py, zipfile and TensorFlow each raise their own
-        reason = first_line(error).rstrip(".")
-        hint = "; a file of weights alone goes with --weights and the model's name" if path.suffix != ".keras" else ""
-        raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}{hint}.") from error
-    if not isinstance(model, keras.Model):
-        raise UserError(f"{str(path)!r} is a SavedModel without its Keras model; save it with model.save(folder).")
-    return model
+        reason = cause(error)
+        if path.is_dir():
+            raise UserError(f"{str(path)!r} is a damaged SavedModel: {reason}; save the model again.") from error
+        if "No model config" in reason:
+            reason = "it has weights alone; they go with --weights and the model's name"
+        custom = "; name the file that registers its classes with --import" if "custom object" in str(error) else ""
+        raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}{custom}.") from error
+
+
+def _load_weights(model: Any, weights: str) -> None:
+    from larq_el.zoo.weights import load_weights
+
+    path = Path(weights)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{weights!r} is not a weights file; give the path of an .npz, .h5 or .keras file.")
+    try:
+        if path.is_file() and path.suffix != ".npz":
+            _check_file(path)
+            check_keras_file(path)
+        load_weights(model, weights)
+    except UserError:
+        raise
+    except Exception as error:  # as in `_load`
+        raise UserError(f"{weights!r} does not hold the weights of {model.name!r}: {first_line(error)}.") from error

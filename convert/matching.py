@@ -13,7 +13,7 @@ from larq_el._keras import keras, lq
 from larq_el.complexity import leaf_layers
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.reasons import IMPOSSIBLE, why_float
-from larq_el.convert.report import Convolution, Report, inspect, kernel_signs
+from larq_el.convert.report import Convolution, Report, kernel_signs, structure
 from larq_el.quantizers import convolutions, is_binary_convolution
 
 
@@ -24,17 +24,17 @@ def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
         model: the `tf.keras.Model`.
         flatbuffer: its conversion.
     """
-    report = inspect(flatbuffer)
+    report = structure(flatbuffer)
     layers = match(model, flatbuffer, report)
     named = tuple(_name(conv, layers.get(conv.node), flatbuffer) for conv in report.convolutions)
     return replace(report, convolutions=named)
 
 
 def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
-    if layer is None:
-        return conv
-    binary_in_keras = is_binary_convolution(layer)
     operator = flatbuffer.operators[conv.node]
+    if layer is None:
+        return conv if conv.binary else replace(conv, reason=why_float(operator, flatbuffer))
+    binary_in_keras = is_binary_convolution(layer)
     return replace(
         conv,
         layer=layer.name,

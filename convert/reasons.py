@@ -88,4 +88,5 @@ def _kernel_kind(operator: Operator) -> str:
     low, high = magnitudes.min(axis=axes), magnitudes.max(axis=axes)
     if magnitudes.size == low.size:
         return "float"  # one value a channel always has one magnitude
-    return "binary" if bool(np.all((low > 0.99 * high) & (high > 0))) else "float"
+    with np.errstate(all="ignore"):  # a damaged file may hold any value
+        return "binary" if bool(np.all((low > 0.99 * high) & (high > 0))) else "float"

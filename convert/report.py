@@ -2,14 +2,16 @@
 
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.convert.flatbuffer import DAMAGE, Flatbuffer, Operator
 from larq_el.convert.reasons import why_float
+from larq_el.convert.runtimes import LCE_OPERATORS, TFLITE_CUSTOM, Runtime, runtimes_of
+from larq_el.errors import UserError
 
 BINARY = "LceBconv2d"
 SAME = 0
@@ -32,7 +34,7 @@ class Convolution:
         binary_in_keras: whether it multiplies signs with signs in the Keras model; None where none is given.
         avoidable: whether it is float although LCE can run such a layer on bits.
         node: position of its operator in the flatbuffer.
-        fault: why LCE's fast kernels compute it wrongly; "" where they do not.
+        fault: why it gives wrong values, such as by LCE's fast kernels; "" where it does not.
     """
 
     layer: str
@@ -49,6 +51,36 @@ class Convolution:
 
 
 @dataclass(frozen=True)
+class FloatCheck:
+    """A flatbuffer with a quantized float rest, against the one with float32.
+
+    # Attributes
+        float_ops: what the rest computes with.
+        samples: number of samples.
+        agreement: share of the samples with the same most likely class as before, 0 to 1.
+        top1_before, top1_after: accuracy, 0 to 1; None where the classes are not known.
+        bytes_before, bytes_after: sizes of the files.
+    """
+
+    float_ops: str
+    samples: int
+    agreement: float
+    top1_before: float | None
+    top1_after: float | None
+    bytes_before: int
+    bytes_after: int
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of a flatbuffer: its name, shape and type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What a flatbuffer is made of.
 
@@ -56,13 +88,24 @@ class Report:
         convolutions: in the order of execution.
         operators: how often each operator occurs.
         bytes: size of the file.
+        inputs, outputs: the model's.
+        operator_bytes: size of the constants of each kind of operator.
+        runtimes: which can run the model, and what keeps the others from it.
+        subgraphs: number of graphs; bodies of loops and branches are counted here alone.
         unresolved: custom operators that are neither TFLite's nor LCE's: no runtime of theirs can run the file.
+        float_check: what fewer bits in the float rest cost on samples; None where none were given.
     """
 
     convolutions: tuple[Convolution, ...]
     operators: dict[str, int]
     bytes: int
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    operator_bytes: dict[str, int] = field(default_factory=dict)
+    runtimes: tuple[Runtime, ...] = ()
+    subgraphs: int = 1
     unresolved: tuple[str, ...] = ()
+    float_check: FloatCheck | None = None
 
     @property
     def binary_macs(self) -> int:
@@ -73,6 +116,16 @@ class Report:
     def float_macs(self) -> int:
         """All other multiply-accumulates, for one image."""
         return sum(conv.macs for conv in self.convolutions if not conv.binary)
+
+    @property
+    def binary_bytes(self) -> int:
+        """Bytes of the weights of binary convolutions, their multipliers and biases with them."""
+        return sum(conv.bytes for conv in self.convolutions if conv.binary)
+
+    @property
+    def float_bytes(self) -> int:
+        """Bytes of all other constants."""
+        return sum(self.operator_bytes.values()) - self.binary_bytes
 
     @property
     def lost(self) -> list[Convolution]:
@@ -90,8 +143,16 @@ class Report:
             "bytes": self.bytes,
             "binary_macs": self.binary_macs,
             "float_macs": self.float_macs,
+            "binary_bytes": self.binary_bytes,
+            "float_bytes": self.float_bytes,
             "operators": self.operators,
+            "operator_bytes": self.operator_bytes,
+            "inputs": [asdict(port) for port in self.inputs],
+            "outputs": [asdict(port) for port in self.outputs],
+            "runtimes": [{**asdict(runtime), "runs": runtime.runs} for runtime in self.runtimes],
+            "subgraphs": self.subgraphs,
             "unresolved": self.unresolved,
+            "float_check": None if self.float_check is None else asdict(self.float_check),
             "convolutions": [asdict(conv) for conv in self.convolutions],
         }
 
@@ -109,17 +170,68 @@ def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
         ValueError: where it is not a whole TFLite model.
     """
     flatbuffer = flatbuffer if isinstance(flatbuffer, Flatbuffer) else Flatbuffer(flatbuffer)
-    convolutions = tuple(
-        _convolution(operator, flatbuffer)
-        for operator in flatbuffer.operators
-        if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
-    )
+    report = structure(flatbuffer)
+    try:
+        explained = tuple(
+            conv if conv.binary else replace(conv, reason=why_float(flatbuffer.operators[conv.node], flatbuffer))
+            for conv in report.convolutions
+        )
+    except DAMAGE as error:
+        raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
+    return replace(report, convolutions=explained)
+
+
+def structure(flatbuffer: Flatbuffer) -> Report:
+    """As `inspect`, without the reasons: those who know the Keras model can tell better ones.
+
+    # Arguments
+        flatbuffer: the model.
+
+    # Raises
+        ValueError: where a convolution is not one.
+    """
+    try:
+        convolutions = tuple(
+            _convolution(operator)
+            for operator in flatbuffer.operators
+            if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
+        )
+    except DAMAGE as error:
+        raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
     operators = Counter(operator.name for operator in flatbuffer.operators)
-    unresolved = sorted({node.name for node in flatbuffer.operators if node.custom and not node.name.startswith("Lce")})
-    return Report(convolutions, dict(operators.most_common()), len(flatbuffer.content), tuple(unresolved))
+    known = LCE_OPERATORS | TFLITE_CUSTOM
+    unresolved = sorted({node.name for node in flatbuffer.operators if node.custom and node.name not in known})
+    return Report(
+        convolutions,
+        dict(operators.most_common()),
+        len(flatbuffer.content),
+        inputs=_ports(flatbuffer, flatbuffer.inputs),
+        outputs=_ports(flatbuffer, flatbuffer.outputs),
+        operator_bytes=_operator_bytes(flatbuffer),
+        runtimes=runtimes_of(flatbuffer.operators),
+        subgraphs=flatbuffer.subgraphs,
+        unresolved=tuple(unresolved),
+    )
 
 
-def _convolution(operator: Operator, flatbuffer: Flatbuffer) -> Convolution:
+def _ports(flatbuffer: Flatbuffer, indices: list[int]) -> tuple[Port, ...]:
+    tensors = [flatbuffer.tensors[index] for index in indices]
+    return tuple(Port(tensor.name, tensor.shape, tensor.dtype) for tensor in tensors)
+
+
+def _operator_bytes(flatbuffer: Flatbuffer) -> dict[str, int]:
+    """Each constant once, with the first operator that reads it."""
+    counted: set[int] = set()
+    sizes: Counter[str] = Counter()
+    for operator in flatbuffer.operators:
+        for tensor in operator.inputs:
+            if tensor is not None and tensor.index not in counted and tensor.data is not None:
+                counted.add(tensor.index)
+                sizes[operator.name] += tensor.nbytes
+    return {name: size for name, size in sizes.most_common() if size}
+
+
+def _convolution(operator: Operator) -> Convolution:
     binary = operator.name == BINARY
     kernel = _kernel_shape(operator)
     output = operator.outputs[0]
@@ -129,13 +241,19 @@ def _convolution(operator: Operator, flatbuffer: Flatbuffer) -> Convolution:
         layer=output.name.split(";")[0],
         operator=operator.name,
         binary=binary,
-        reason="" if binary else why_float(operator, flatbuffer),
+        reason="",
         kernel=kernel,
         macs=prod(kernel) * prod(pixels),
         bytes=sum(tensor.nbytes for tensor in operator.inputs if tensor is not None),
         node=operator.index,
-        fault=_fault(operator) if binary else "",
+        fault=_not_finite(operator) or (_fault(operator) if binary else ""),
     )
+
+
+def _not_finite(operator: Operator) -> str:
+    constants = (tensor.data for tensor in operator.inputs if tensor is not None and tensor.data is not None)
+    bad = any(values.dtype.kind == "f" and not np.isfinite(values).all() for values in constants)
+    return "its weights hold NaN or infinite values; convert an earlier checkpoint" if bad else ""
 
 
 def _fault(operator: Operator) -> str:

@@ -163,7 +163,9 @@ def _inputs(shapes: Sequence[Sequence[int]], dtypes: Sequence[Any]) -> list[np.n
 def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
     """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
     from larq_el._lce import interpreter
+    from larq_el.convert.probe import check_runs
 
+    check_runs(model.content, "the model")
     loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)
     inputs = _inputs(loaded.input_shapes, loaded.input_types)
     return lambda: loaded.interpreter.predict(inputs)

@@ -8,7 +8,13 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
+from larq_el.cli.inspect import plain, printable
 from larq_el.cli.tables import print_report
+from larq_el.errors import UserError
+
+IMPORT_HELP = (
+    "A Python file or module that registers custom layers or quantizers. It is run. May be given several times."
+)
 
 
 @click.command("convert")
@@ -22,6 +28,13 @@ from larq_el.cli.tables import print_report
     show_default=True,
     help="What the full-precision rest computes with: float32, float16 or int8.",
 )
+@click.option(
+    "--samples",
+    help="With --float-ops: a data set, or an .npz file of inputs and labels, to measure on what fewer bits cost.",
+)
+@click.option("--count", default=1000, show_default=True, help="Number of --samples.")
+@click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help=IMPORT_HELP)
 @click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this JSON file.")
 @click.option("--allow-float", is_flag=True, help="Keep the file though a binary convolution stayed float.")
 @click.option("--allow-faulty", is_flag=True, help="Keep the file though LCE's fast kernels compute it wrongly.")
@@ -32,6 +45,10 @@ def command(
     output: Path,
     weights: str | None,
     float_ops: str,
+    samples: str | None,
+    count: int,
+    data_dir: str | None,
+    imports: tuple[str, ...],
     report: Path | None,
     allow_float: bool,
     allow_faulty: bool,
@@ -46,26 +63,69 @@ def command(
     that the Larq Compute Engine would compute wrongly, unless --allow-faulty is given.
     """
     from larq_el.convert.loading import check_source
-    from larq_el.files import check_output, write_atomically
+    from larq_el.files import check_output
 
     check_source(model)
+    _check_arguments(output, report, samples, float_ops)
     for path in (output, report):
         if path is not None:
             check_output(path, overwrite=overwrite)
     from larq_el.convert import convert, load_model
 
-    conversion = convert(load_model(model, weights=weights, **options.shape_of(shape)), float_ops=float_ops)
+    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
+    measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
+    conversion = convert(keras_model, float_ops=float_ops, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
-        write_atomically(report, (json.dumps(document, indent=2) + "\n").encode())
+        _write_report(report, document)
     refusal = _refusal(conversion.report, allow_float=allow_float, allow_faulty=allow_faulty)
     if as_json:
         options.print_json({**document, "output": None if refusal else str(output)})
     else:
-        print_report(conversion.report, str(output))
+        print_report(printable(conversion.report), plain(str(output)))
+        _print_check(conversion.report.float_check)
     if refusal:
         raise CheckError(refusal)
     conversion.save(output, overwrite=overwrite)
+
+
+def _check_arguments(output: Path, report: Path | None, samples: str | None, float_ops: str) -> None:
+    from larq_el.convert.float_rest import check_float_ops_name
+
+    check_float_ops_name(float_ops)
+    if report is not None and report.absolute() == output.absolute():
+        raise UserError(f"--report and --output are both {str(output)!r}; give two names.")
+    if samples is not None and float_ops == "float32":
+        raise UserError(f"--samples {samples} measures what --float-ops costs; give --float-ops int8 or float16.")
+
+
+def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dict[str, Any]:
+    from larq_el.convert.samples import load_samples
+
+    arrays, labels = load_samples(samples, model, count, data_dir=data_dir)
+    return {"samples": arrays, "labels": labels}
+
+
+def _print_check(check: Any) -> None:
+    if check is None:
+        return
+    accuracy = (
+        "" if check.top1_after is None else f"top-1 {check.top1_before:.2%} before and {check.top1_after:.2%} after, "
+    )
+    click.echo(
+        f"{check.float_ops}: {accuracy}the same class for {check.agreement:.2%} of {check.samples} samples; "
+        f"{check.bytes_before / 1e6:.2f} MB before and {check.bytes_after / 1e6:.2f} MB after."
+    )
+
+
+def _write_report(path: Path, document: dict[str, Any]) -> None:
+    from larq_el.errors import UserError, first_line
+    from larq_el.files import write_atomically
+
+    try:
+        write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"cannot write the report {str(path)!r} ({first_line(error)}); give another name.") from error
 
 
 def _refusal(report: Any, *, allow_float: bool, allow_faulty: bool) -> str:

@@ -1,20 +1,85 @@
 """`larq-el inspect`."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import click
+from rich.markup import escape
 
 from larq_el.cli import options
-from larq_el.cli.tables import print_report
+from larq_el.cli.tables import print_report, print_rows
 
 
 @click.command("inspect")
 @click.argument("file")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write a page with a chart to this file.")
+@click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
 @options.as_json
-def command(file: str, as_json: bool) -> None:
-    """Report what a .tflite FILE is made of: which convolutions are binary, which are float, and why."""
-    from larq_el.convert import inspect
+def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Report what a .tflite FILE is made of: which convolutions are binary, which are float, and why; which runtimes
+    run it.
 
+    FILE may be of any converter.
+    """
+    from larq_el.convert import inspect
+    from larq_el.convert.page import page
+    from larq_el.errors import UserError, first_line
+    from larq_el.files import check_output, write_atomically
+
+    if html is not None:
+        check_output(html, overwrite=overwrite)
     report = inspect(file)
+    if html is not None:
+        try:
+            write_atomically(html, page(report, Path(file).name).encode(errors="replace"))
+        except OSError as error:
+            raise UserError(f"cannot write {str(html)!r}: {first_line(error)}; give another folder.") from error
     if as_json:
         options.print_json({"file": file, **report.to_dict()})
-    else:
-        print_report(report, file)
+        return
+    print_report(printable(report), plain(file))
+    sizes = [
+        [plain(name), f"{count:,}", f"{report.operator_bytes.get(name, 0):,}"]
+        for name, count in report.operators.items()
+    ]
+    print_rows("operators", ["operator", "number", "bytes of constants"], sizes)
+    for runtime in report.runtimes:
+        if runtime.runs:
+            click.echo(f"{runtime.name} runs it fully{f', with {runtime.note}' if runtime.note else ''}.")
+        else:
+            missing = ", ".join(map(_visible, runtime.missing))
+            click.echo(f"{runtime.name} cannot run it: it has no {missing}.")
+    if report.subgraphs > 1:
+        click.echo(f"{report.subgraphs - 1} more graphs, bodies of loops and branches, are not counted.")
+
+
+def printable(report: Any) -> Any:
+    """A report whose names do nothing to a terminal: a file may hold any.
+
+    # Arguments
+        report: a `larq_el.convert.Report`.
+    """
+    convolutions = tuple(
+        replace(conv, layer=plain(conv.layer), operator=plain(conv.operator), reason=plain(conv.reason))
+        for conv in report.convolutions
+    )
+    return replace(
+        report,
+        convolutions=convolutions,
+        operators={plain(name): count for name, count in report.operators.items()},
+        unresolved=tuple(map(plain, report.unresolved)),
+    )
+
+
+def plain(text: str) -> str:
+    """Text for a table: without control characters, and with brackets that are no markup.
+
+    >>> print(plain("a" + chr(27) + "[31m[/b]"))
+    a?[31m\\[/b]
+    """
+    return escape(_visible(text))
+
+
+def _visible(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -6,6 +6,8 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
+from larq_el.cli.convert import IMPORT_HELP
+from larq_el.cli.inspect import plain
 from larq_el.cli.tables import print_rows
 
 
@@ -15,7 +17,9 @@ from larq_el.cli.tables import print_rows
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
 @options.dataset()
+@click.option("--inputs", help="Compare on this .npz file, with an array for each input, in place of a data set.")
 @click.option("--samples", default=100, show_default=True, help="Number of test images to compare on.")
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help=IMPORT_HELP)
 @click.option(
     "--min-agreement", default=0.99, show_default=True, help="Share of samples with the same top-1 class that passes."
 )
@@ -26,12 +30,14 @@ def command(
     weights: str | None,
     dataset: str,
     data_dir: str | None,
+    inputs: str | None,
     samples: int,
+    imports: tuple[str, ...],
     min_agreement: float,
     as_json: bool,
     **shape: Any,
 ) -> None:
-    """Compare a FLATBUFFER with the Keras MODEL that it was converted from, on real images.
+    """Compare a FLATBUFFER with the Keras MODEL that it was converted from, on real images, at every output.
 
     Exit status 1 where they agree on fewer samples than --min-agreement.
     """
@@ -41,35 +47,40 @@ def command(
     check_source(model)
     content = Flatbuffer(flatbuffer).content
     from larq_el.convert import load_model, verify
-    from larq_el.training.data import image_size_of, load_dataset
+    from larq_el.convert.samples import load_samples
 
-    keras_model = load_model(model, weights=weights, **options.shape_of(shape))
-    images, _ = load_dataset(dataset, data_dir).samples(samples, image_size_of(keras_model))
-    result = verify(keras_model, content, images, min_agreement=min_agreement)
+    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
+    arrays, _ = load_samples(inputs or dataset, keras_model, samples, data_dir=data_dir)
+    result = verify(keras_model, content, arrays, min_agreement=min_agreement)
     if as_json:
         options.print_json(result.to_dict())
     else:
-        rows = [
-            [
-                diff.layer,
-                "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
-                f"{diff.differing:.3%}",
-                f"{diff.max_abs_diff:.2e}",
-            ]
-            for diff in result.layers
-        ]
-        columns = ["layer", "differing, on equal inputs", "from the image", "max |difference|"]
-        print_rows(f"{model} against {flatbuffer}", columns, rows)
-        logits = (
-            ""
-            if result.logits_max_abs_diff is None
-            else (f", logits {result.logits_max_abs_diff:.2e} at most and {result.logits_mean_abs_diff:.2e} on average")
-        )
-        click.echo(
-            f"top-1 agreement {result.top1_agreement:.2%} of {result.samples} samples; outputs differ by "
-            f"{result.max_abs_diff:.2e} at most and {result.mean_abs_diff:.2e} on average{logits}."
-        )
-        click.echo(f"They part at {result.parted_at}." if result.parted_at else "No layer parts.")
+        _print(result, f"{model} against {flatbuffer}")
     if not result.passed:
         at = f"; they part at {result.parted_at!r}" if result.parted_at else ""
         raise CheckError(f"top-1 agreement is {result.top1_agreement:.2%}, below {min_agreement:.2%}{at}.")
+
+
+def _print(result: Any, title: str) -> None:
+    rows = [
+        [
+            plain(diff.layer),
+            "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
+            f"{diff.differing:.3%}",
+            f"{diff.max_abs_diff:.2e}",
+        ]
+        for diff in result.layers
+    ]
+    print_rows(plain(title), ["layer", "differing, on equal inputs", "from the image", "max |difference|"], rows)
+    logits = (
+        ""
+        if result.logits_max_abs_diff is None
+        else f", logits {result.logits_max_abs_diff:.2e} at most and {result.logits_mean_abs_diff:.2e} on average"
+    )
+    for output in result.outputs:
+        name = f" of {output.output!r}" if len(result.outputs) > 1 else ""
+        click.echo(
+            f"top-1 agreement{name} {output.agreement:.2%} of {result.samples} samples; outputs differ by "
+            f"{output.max_abs_diff:.2e} at most and {output.mean_abs_diff:.2e} on average{logits}."
+        )
+    click.echo(f"They part at {result.parted_at}." if result.parted_at else "No layer parts.")

@@ -48,7 +48,9 @@ def flatbuffer_predictor(
         native = Interpreter(content, num_threads=num_threads)
         return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
     from larq_el._lce import interpreter
+    from larq_el.convert.probe import check_runs
 
+    check_runs(content, repr(os.fspath(path)))
     loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)
     size = image_size_of(tuple(loaded.input_shapes[0]))
     return Predictor(loaded.predict, size, loaded.output_shapes[0][-1])

@@ -61,13 +61,6 @@ def test_the_flatbuffer_has_to_be_of_the_model(linked_model, flatbuffer):
         verify(other, flatbuffer, np.zeros((1, 4, 4, 3), np.float32))
 
 
-def test_two_outputs_are_refused(flatbuffer):
-    image = keras.Input((8, 8, 3))
-    two = keras.Model(image, [image, keras.layers.ReLU()(image)], name="two")
-    with pytest.raises(UserError, match="one input and one output, and 'two' has more"):
-        verify(two, flatbuffer, np.zeros((1, 8, 8, 3), np.float32))
-
-
 def test_a_layer_that_lce_computes_wrongly_is_found_on_equal_inputs():
     from larq_el._keras import lq
 

@@ -1,0 +1,192 @@
+"""How far a flatbuffer is from its Keras model, gathered batch by batch."""
+
+from dataclasses import asdict, dataclass
+from itertools import chain
+from math import factorial
+from typing import Any
+
+import numpy as np
+
+from larq_el.convert.pairs import Pair
+
+DIFFERS = 1e-3
+"""Two values differ where they are apart by more than this share of the layer's largest magnitude."""
+WRONG = 1e-3
+"""A layer is wrong where, on equal inputs, more than this share of its values differs."""
+PARTED = 0.05
+"""Two networks have parted where more than this share of a layer's values differs: signs near zero that float rounding
+turned over in the layers before touch fewer in a trained network."""
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """How far a layer of the flatbuffer is from its Keras layer.
+
+    # Attributes
+        layer: the Keras layer's name (the convolution; its BatchNorm and activation are fused into it).
+        max_abs_diff: largest difference of two values, both networks computing from the image.
+        differing: share of the values that differ by more than `DIFFERS` then, 0 to 1.
+        differing_alone: the same where Keras computes this layer from the flatbuffer's own input to it, so that no
+            difference of earlier layers counts; None where there is no such input, as between bitpacked layers.
+    """
+
+    layer: str
+    max_abs_diff: float
+    differing: float
+    differing_alone: float | None
+
+
+@dataclass(frozen=True)
+class OutputDifference:
+    """How far an output of the flatbuffer is from the model's.
+
+    # Attributes
+        output: the Keras output's name.
+        agreement: share of the samples with the same most likely class, 0 to 1; of an output without classes, with
+            values that do not differ.
+        max_abs_diff, mean_abs_diff: of the values.
+    """
+
+    output: str
+    agreement: float
+    max_abs_diff: float
+    mean_abs_diff: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a flatbuffer compares with its Keras model.
+
+    # Attributes
+        samples: number of samples.
+        top1_agreement: share of the samples with the same most likely class, 0 to 1; of several outputs, the least.
+        max_abs_diff, mean_abs_diff: of the outputs; of several, the largest.
+        logits_max_abs_diff, logits_mean_abs_diff: of the classifier before its softmax; None where it is not found.
+        layers: the convolutions and dense layers in the order of execution.
+        min_agreement: the share that was asked for.
+        outputs: each of the model's outputs, in its order.
+    """
+
+    samples: int
+    top1_agreement: float
+    max_abs_diff: float
+    mean_abs_diff: float
+    logits_max_abs_diff: float | None
+    logits_mean_abs_diff: float | None
+    layers: tuple[LayerDifference, ...]
+    min_agreement: float
+    outputs: tuple[OutputDifference, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether enough samples agree."""
+        return self.top1_agreement >= self.min_agreement
+
+    @property
+    def parted_at(self) -> str | None:
+        """The first layer that is wrong; if none is and too few samples agree, the first whose values have parted."""
+        wrong = (layer.layer for layer in self.layers if (layer.differing_alone or 0.0) > WRONG)
+        parted = (layer.layer for layer in self.layers if layer.differing > PARTED and not self.passed)
+        return next(chain(wrong, parted), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "passed": self.passed, "parted_at": self.parted_at}
+
+
+class Comparison:
+    """Gathers the differences batch by batch.
+
+    # Arguments
+        pairs: the layers to compare.
+        names: of the model's outputs.
+    """
+
+    def __init__(self, pairs: list[Pair], names: list[str]) -> None:
+        self._pairs = pairs
+        self._names = names
+        self._agree: list[list[np.ndarray]] = [[] for _ in names]
+        self._outputs: list[list[np.ndarray]] = [[] for _ in names]
+        # for each layer and candidate: largest difference, number of values that differ, number of values, sum
+        self._whole = [np.zeros((1 + len(pair.followers) + (pair.linear is not None), 4)) for pair in pairs]
+        self._alone = [
+            np.zeros((factorial(len(pair.sources)) * len(sums), 4))
+            for pair, sums in zip(pairs, self._whole, strict=True)
+        ]
+
+    def add_outputs(self, expected: list[np.ndarray], got: list[np.ndarray]) -> None:
+        """Compares the networks' outputs for one batch."""
+        for at, (wanted, given) in enumerate(zip(expected, got, strict=True)):
+            self._agree[at].append(_agree(wanted, given))
+            self._outputs[at].append(_difference(wanted, given).ravel())
+
+    def add_layers(self, whole: list[np.ndarray], got: dict[int, np.ndarray]) -> None:
+        """Compares the layers: `whole` holds the candidates of all pairs one after another."""
+        rest = iter(whole)
+        for at, pair in enumerate(self._pairs):
+            for sums in self._whole[at]:
+                _add(sums, next(rest), got[pair.output])
+            if pair.sources:
+                alone = pair.alone([got[source] for source in pair.sources])
+                for sums, values in zip(self._alone[at], alone, strict=True):
+                    _add(sums, values, got[pair.output])
+
+    def result(self, *, logits: bool, min_agreement: float) -> Verification:
+        """The comparison of all batches; `logits`: whether the last layer is what a softmax is made of."""
+        layers, last = [], None
+        for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
+            # the candidate that is nearest is the one that the flatbuffer's tensor is
+            at = int(np.argmin((alone if pair.sources else whole)[:, 3]))
+            last = whole[at % len(whole)]
+            differing_alone = float(alone[at][1] / alone[at][2]) if pair.sources else None
+            layers.append(LayerDifference(pair.layer.name, float(last[0]), float(last[1] / last[2]), differing_alone))
+        last = last if logits else None
+        outputs = tuple(map(self._output, range(len(self._names))))
+        return Verification(
+            samples=sum(map(len, self._agree[0])),
+            top1_agreement=min(output.agreement for output in outputs),
+            max_abs_diff=max(output.max_abs_diff for output in outputs),
+            mean_abs_diff=max(output.mean_abs_diff for output in outputs),
+            logits_max_abs_diff=None if last is None else float(last[0]),
+            logits_mean_abs_diff=None if last is None else float(last[3] / last[2]),
+            layers=tuple(layers),
+            min_agreement=min_agreement,
+            outputs=outputs,
+        )
+
+    def _output(self, at: int) -> OutputDifference:
+        difference = np.concatenate(self._outputs[at])
+        agreement = float(np.concatenate(self._agree[at]).mean())
+        return OutputDifference(self._names[at], agreement, float(difference.max()), float(difference.mean()))
+
+
+def _agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Whether each sample has the same most likely class; without classes, the share of values that do not differ."""
+    if expected.ndim > 1 and expected.shape[-1] > 1:
+        # where one of them is NaN, argmax gives its place
+        same = (expected.argmax(axis=-1) == got.argmax(axis=-1)) & np.isfinite(got).all(axis=-1)
+    else:
+        same = ~_differs(expected, got, _difference(expected, got))
+    return same.reshape(len(expected), -1).mean(axis=1)
+
+
+def _difference(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Absolute differences; infinite where one is no number and the other is."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+    return np.where(
+        (expected == got) | (np.isnan(expected) & np.isnan(got)), 0.0, np.nan_to_num(difference, nan=np.inf)
+    )
+
+
+def _differs(expected: np.ndarray, got: np.ndarray, difference: np.ndarray) -> np.ndarray:
+    largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
+    return difference > DIFFERS * max(float(largest), float(np.finfo(np.float32).tiny))
+
+
+def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray) -> None:
+    """Adds one batch to the sums of a layer's candidate."""
+    got = got.reshape(expected.shape)
+    difference = _difference(expected, got)
+    sums[0] = max(sums[0], difference.max(initial=0.0))
+    sums[1:] += _differs(expected, got, difference).sum(), difference.size, difference.sum()

@@ -1,0 +1,61 @@
+"""Which runtimes can run a flatbuffer, and which operators keep it from the others."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from larq_el.convert.flatbuffer import Operator
+
+STOCK = "LiteRT"
+LCE = "Larq Compute Engine"
+OWN = "larq_el.runtime"
+
+LCE_OPERATORS = frozenset({"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d"})
+TFLITE_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
+"""Custom operators that TFLite's own resolver has."""
+SELECT_TF = "Flex"
+"""How the names of TensorFlow's operators begin; they need TensorFlow's kernels on the device."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime, and whether it can run a model.
+
+    # Attributes
+        name: "LiteRT" (the stock runtime), "Larq Compute Engine", or "larq_el.runtime" (the stock runtime with the
+            native delegate).
+        missing: operators of the model that it has no kernel for; it runs the model fully where there are none.
+        note: what has to be set for it, "" for nothing.
+    """
+
+    name: str
+    missing: tuple[str, ...]
+    note: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has a kernel for each operator."""
+        return not self.missing
+
+
+def runtimes_of(operators: Iterable[Operator]) -> tuple[Runtime, ...]:
+    """The runtimes, by the operators' names alone: what their kernels refuse shows when the model runs.
+
+    # Arguments
+        operators: of a flatbuffer.
+    """
+    operators = list(operators)
+    custom = {operator.name for operator in operators if operator.custom} - TFLITE_CUSTOM
+    unknown = tuple(sorted(custom - LCE_OPERATORS))
+    grouped = any(map(_is_grouped, operators))
+    return (
+        Runtime(STOCK, tuple(sorted(custom))),
+        Runtime(LCE, unknown, "--use_indirect_bgemm=true: its default kernel has no groups" if grouped else ""),
+        Runtime(OWN, unknown),
+    )
+
+
+def _is_grouped(operator: Operator) -> bool:
+    if operator.name != "LceBconv2d":
+        return False
+    # of a grouped convolution the filter holds one group's words of 32 channels
+    return 32 * operator.input(1).shape[-1] < operator.options.get("channels_in", 0)

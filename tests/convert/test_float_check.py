@@ -1,0 +1,108 @@
+"""What fewer bits in the float rest cost, measured on samples."""
+
+import json
+
+import numpy as np
+import pytest
+
+from larq_el._keras import keras
+from larq_el.cli.app import group, run
+from larq_el.convert import convert
+from larq_el.convert.samples import load_samples
+from larq_el.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return np.random.default_rng(0).normal(size=(40, 8, 8, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("float_ops", ["float16", "int8"])
+def test_accuracy_and_size_before_and_after(linked_model, samples, float_ops):
+    labels = linked_model.predict_on_batch(samples).argmax(axis=-1)
+    conversion = convert(linked_model, float_ops=float_ops, samples=samples, labels=labels)
+    check = conversion.report.float_check
+    assert (check.float_ops, check.samples, check.top1_before) == (float_ops, 40, 1.0)
+    # random weights: int8 turns signs over that lie close to zero
+    assert check.top1_after == check.agreement >= (0.9 if float_ops == "float16" else 0.5)
+    assert check.bytes_after == len(conversion.flatbuffer)
+    assert check.bytes_before == len(convert(linked_model).flatbuffer)
+    assert json.loads(json.dumps(conversion.report.to_dict()))["float_check"]["samples"] == 40
+
+
+def test_without_labels_only_the_agreement_is_known(linked_model, samples):
+    check = convert(linked_model, float_ops="int8", samples=samples).report.float_check
+    assert (check.top1_before, check.top1_after) == (None, None)
+    assert convert(linked_model, float_ops="int8").report.float_check is None
+    assert convert(linked_model, samples=samples).report.float_check is None
+
+
+def test_samples_and_labels_have_to_fit(linked_model, samples):
+    with pytest.raises(UserError, match=r"samples must be arrays of shapes \('N', 8, 8, 3\)"):
+        convert(linked_model, float_ops="int8", samples=samples[:, :4])
+    with pytest.raises(UserError, match=r"labels must have shape \(40,\), .*, got \(39,\)"):
+        convert(linked_model, float_ops="int8", samples=samples, labels=np.zeros(39, int))
+    with pytest.raises(UserError, match="'linked' has 1 inputs and samples are given for 2"):
+        convert(linked_model, float_ops="int8", samples=[samples, samples])
+
+
+def test_several_inputs_come_in_the_models_order():
+    first, second = keras.Input((3,), name="b"), keras.Input((4,), name="a")
+    dense = keras.layers.Dense(5)(keras.layers.Concatenate()([first, second]))
+    model = keras.Model([first, second], dense)
+    generator = np.random.default_rng(1)
+    arrays = [generator.normal(size=(30, size)).astype(np.float32) for size in (3, 4)]
+    labels = model.predict_on_batch(arrays).argmax(axis=-1)
+    check = convert(model, float_ops="float16", samples=arrays, labels=labels).report.float_check
+    assert check.top1_before == 1.0
+
+
+def test_samples_of_a_file_and_of_a_data_set(linked_model, samples, tmp_path):
+    path = tmp_path / "samples.npz"
+    np.savez(path, anything=samples, labels=np.arange(40))
+    arrays, labels = load_samples(path, linked_model, 30)
+    assert np.array_equal(arrays[0], samples[:30])
+    assert np.array_equal(labels, np.arange(30))
+    arrays, labels = load_samples("digits", linked_model, 5)
+    assert arrays[0].shape == (5, 8, 8, 3)
+    assert len(labels) == 5
+
+
+def test_a_file_that_holds_no_samples_is_refused(linked_model, tmp_path):
+    with pytest.raises(UserError, match="there is no file '.*none.npz'"):
+        load_samples(tmp_path / "none.npz", linked_model, 1)
+    with pytest.raises(UserError, match="the number of samples must be at least 1, got 0"):
+        load_samples("digits", linked_model, 0)
+    (tmp_path / "text.npz").write_text("text")
+    with pytest.raises(UserError, match="text.npz' holds no arrays that can be read .*; write it with numpy.savez"):
+        load_samples(tmp_path / "text.npz", linked_model, 1)
+    np.savez(tmp_path / "pickled.npz", image=np.array([{}], object))
+    with pytest.raises(UserError, match="pickled.npz' holds no arrays that can be read"):
+        load_samples(tmp_path / "pickled.npz", linked_model, 1)
+    np.savez(tmp_path / "strings.npz", image=np.array(["a"]))
+    with pytest.raises(UserError, match="array 'image' of '.*strings.npz' is no array of numbers"):
+        load_samples(tmp_path / "strings.npz", linked_model, 1)
+    np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
+    with pytest.raises(UserError, match="two.npz' lacks an array for input 'image', it has 'a', 'b'"):
+        load_samples(tmp_path / "two.npz", linked_model, 1)
+
+
+def test_a_file_of_too_much_is_refused(linked_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("larq_el.convert.samples.MOST_BYTES", 100)
+    np.savez_compressed(tmp_path / "much.npz", image=np.zeros(1000))
+    with pytest.raises(UserError, match="much.npz' unpacks to 8,1.. bytes; give at most 100"):
+        load_samples(tmp_path / "much.npz", linked_model, 1)
+
+
+def test_the_command_prints_and_reports_it(linked_model, samples, tmp_path, capsys):
+    linked_model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "samples.npz", image=samples, labels=linked_model.predict_on_batch(samples).argmax(axis=-1))
+    args = ["convert", tmp_path / "model.keras", "-o", tmp_path / "m.tflite", "--samples", tmp_path / "samples.npz"]
+    args = list(map(str, args))
+    assert run(group, args) == 2
+    assert "give --float-ops int8 or float16" in capsys.readouterr().err
+    assert run(group, [*args, "--float-ops", "int8", "--report", str(tmp_path / "r.json")]) == 0
+    assert "int8: top-1 100.00% before and " in capsys.readouterr().out
+    assert json.loads((tmp_path / "r.json").read_text())["float_check"]["top1_before"] == 1.0
+    assert run(group, [*args, "--float-ops", "int8", "--report", str(tmp_path / "m.tflite"), "--overwrite"]) == 2
+    assert "--report and --output are both" in capsys.readouterr().err
