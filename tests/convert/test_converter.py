@@ -110,7 +110,14 @@ def test_layers_of_a_nested_model_are_named(linked_model):
     assert [conv.layer for conv in convert(outer).report.convolutions] == ["stem", "first", "second", "classifier"]
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+@pytest.mark.parametrize(
+    "name",
+    [
+        # the deep ones have the units of the shallow ones, more often
+        pytest.param(name, marks=pytest.mark.slow) if name.endswith(("resnet34", "resnet50")) else name
+        for name in zoo.list_models()
+    ],
+)
 def test_every_model_of_the_zoo_converts_without_a_loss(name, digits):
     model = zoo.create_model(name, input_shape=(48, 48, 3), classes=10, width=0.125)
     # BatchNorm as after training: with its initial statistics hidden values reach any size
