@@ -44,15 +44,8 @@ def test_an_elastic_link_bottleneck():
 @pytest.mark.parametrize(
     "name",
     [
-        "tbn_resnet18",
-        "ci_net_resnet18",
-        "abc_3x3_resnet18",
-        "real_to_bin_resnet26",
-        "s_first_link_resnet26",
-        "el_dagger_mobilenet",
-        "el_reactnet_c",
-        "mobinet_post",
-        "resnet18",
+        *("tbn_resnet18", "ci_net_resnet18", "abc_3x3_resnet18", "real_to_bin_resnet26", "s_first_link_resnet26"),
+        *("el_dagger_mobilenet", "el_reactnet_c", "mobinet_post", "resnet18"),
     ],
 )
 def test_every_block_ends_in_one_lane_and_names_each_layer_once(name):
