@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from larq_el.convert.calls import Call
 from larq_el.convert.pairs import Pair
 
 DIFFERS = 1e-3
@@ -85,7 +86,8 @@ class Verification:
     @property
     def parted_at(self) -> str | None:
         """The first layer that is wrong; if none is and too few samples agree, the first whose values have parted."""
-        wrong = (layer.layer for layer in self.layers if (layer.differing_alone or 0.0) > WRONG)
+        # what agrees from the image is right: a factor before it may have been folded into its kernel
+        wrong = (layer.layer for layer in self.layers if min(layer.differing_alone or 0.0, layer.differing) > WRONG)
         parted = (layer.layer for layer in self.layers if layer.differing > PARTED and not self.passed)
         return next(chain(wrong, parted), None)
 
@@ -108,11 +110,8 @@ class Comparison:
         self._agree: list[list[np.ndarray]] = [[] for _ in names]
         self._outputs: list[list[np.ndarray]] = [[] for _ in names]
         # for each layer and candidate: largest difference, number of values that differ, number of values, sum
-        self._whole = [np.zeros((1 + len(pair.followers) + (pair.linear is not None), 4)) for pair in pairs]
-        self._alone = [
-            np.zeros((factorial(len(pair.sources)) * len(sums), 4))
-            for pair, sums in zip(pairs, self._whole, strict=True)
-        ]
+        self._whole = [np.zeros((pair.count, 4)) for pair in pairs]
+        self._alone = [np.zeros((factorial(len(pair.sources)) * pair.count, 4)) for pair in pairs]
 
     def add_outputs(self, expected: list[np.ndarray], got: list[np.ndarray]) -> None:
         """Compares the networks' outputs for one batch."""
@@ -120,23 +119,20 @@ class Comparison:
             self._agree[at].append(_agree(wanted, given))
             self._outputs[at].append(_difference(wanted, given).ravel())
 
-    def add_layers(self, whole: list[np.ndarray], got: dict[int, np.ndarray]) -> None:
-        """Compares the layers: `whole` holds the candidates of all pairs one after another."""
-        rest = iter(whole)
-        for at, pair in enumerate(self._pairs):
-            for sums in self._whole[at]:
-                _add(sums, next(rest), got[pair.output])
+    def add_layers(self, calls: list[Call], got: dict[int, np.ndarray]) -> None:
+        """Compares the layers for one batch: the calls of the Keras model with the tensors of the flatbuffer."""
+        for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
+            for sums, values in zip(whole, pair.candidates(calls), strict=True):
+                _add(sums, values, got[pair.output])
             if pair.sources:
-                alone = pair.alone([got[source] for source in pair.sources])
-                for sums, values in zip(self._alone[at], alone, strict=True):
+                for sums, values in zip(alone, pair.alone([got[source] for source in pair.sources]), strict=True):
                     _add(sums, values, got[pair.output])
 
     def result(self, *, logits: bool, min_agreement: float) -> Verification:
         """The comparison of all batches; `logits`: whether the last layer is what a softmax is made of."""
         layers, last = [], None
         for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
-            # the candidate that is nearest is the one that the flatbuffer's tensor is
-            at = int(np.argmin((alone if pair.sources else whole)[:, 3]))
+            at = _nearest(alone if pair.sources else whole, whole)
             last = whole[at % len(whole)]
             differing_alone = float(alone[at][1] / alone[at][2]) if pair.sources else None
             layers.append(LayerDifference(pair.layer.name, float(last[0]), float(last[1] / last[2]), differing_alone))
@@ -158,6 +154,14 @@ class Comparison:
         difference = np.concatenate(self._outputs[at])
         agreement = float(np.concatenate(self._agree[at]).mean())
         return OutputDifference(self._names[at], agreement, float(difference.max()), float(difference.mean()))
+
+
+def _nearest(sums: np.ndarray, whole: np.ndarray) -> int:
+    """Which candidate the flatbuffer's tensor is: the one that is nearest.
+
+    On equal inputs the calls of a shared layer compute the same: there the nearest from the image.
+    """
+    return min(range(len(sums)), key=lambda at: (sums[at][3], whole[at % len(whole)][3]))
 
 
 def _agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:

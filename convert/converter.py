@@ -12,11 +12,12 @@ import numpy as np
 from larq_el._keras import keras, tf
 from larq_el.convert.causes import NativeMessages, cause, native_messages
 from larq_el.convert.flatbuffer import Flatbuffer
-from larq_el.convert.float_check import check_float_ops
+from larq_el.convert.float_check import check_float_ops, difference_of
 from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
+from larq_el.convert.folding import fold
 from larq_el.convert.matching import report_for
 from larq_el.convert.precision import in_float32
-from larq_el.convert.report import Report
+from larq_el.convert.report import Folding, Report
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
@@ -58,6 +59,7 @@ def convert(
     float_ops: str = "float32",
     samples: np.ndarray | Sequence[np.ndarray] | None = None,
     labels: np.ndarray | None = None,
+    folding: bool = True,
 ) -> Conversion:
     """Converts a Keras model to a Larq Compute Engine flatbuffer.
 
@@ -69,11 +71,14 @@ def convert(
     # Arguments
         model: a `tf.keras.Model` whose inputs have fixed sizes; a mixed-precision one is converted through its float32
             twin, which has the same weights.
-        float_ops: what the full-precision rest computes with: "float32", "float16" (weights) or "int8" (weights;
-            activations are quantized as they come, dynamic range).
-        samples: of real inputs, preprocessed, an array for each input: what `float_ops` costs is measured on them, see
-            `report.float_check`.
+        float_ops: what the full-precision rest computes with: "float32", "float16" (weights), "int8" (weights;
+            activations are quantized as they come, dynamic range) or "int8-static" (both; needs samples). Small float
+            operators in front keep float32 with either int8: a change there costs the most.
+        samples: of real inputs, preprocessed, an array for each input: what folding changes and `float_ops` costs is
+            measured on them, see `report.folding` and `report.float_check`. "int8-static" takes the ranges of the
+            activations from the first 500, or the first half of fewer, and is measured on the others.
         labels: the samples' classes, if they are known.
+        folding: whether to take out what inference does not need, such as gamma: see `larq_el.convert.folding`.
 
     # Returns
         A `Conversion`. A convolution that is binary in Keras and float in the flatbuffer is no error here: look at
@@ -82,17 +87,20 @@ def convert(
     # Raises
         ValueError: where the model cannot be converted; the message holds the converter's reason.
     """
-    check_float_ops_name(float_ops)
+    check_float_ops_name(float_ops, samples=samples is not None)
     _check(model)
     model = in_float32(model)
     content = _run_converter(model)
+    arrays = None if samples is None else _in_order(model, content, samples)
+    folded = None
+    if folding:
+        content, folded = _folded(content, arrays)
     check = None
     if float_ops != "float32":
-        full, content = content, quantize_float_ops(content, float_ops)
-        if samples is not None:
-            arrays = list(samples) if isinstance(samples, list | tuple) else [np.asarray(samples)]
-            check = check_float_ops(full, content, float_ops, _in_order(model, full, arrays), labels)
-    report = replace(report_for(model, Flatbuffer(content)), float_check=check)
+        full, content = content, quantize_float_ops(content, float_ops, arrays)
+        if arrays is not None:
+            check = check_float_ops(full, content, float_ops, arrays, labels)
+    report = replace(report_for(model, Flatbuffer(content)), float_check=check, folding=folded)
     if report.unresolved:
         raise UserError(
             f"{model.name!r} uses {', '.join(report.unresolved)}, which neither TFLite nor the Larq Compute Engine "
@@ -101,8 +109,19 @@ def convert(
     return Conversion(content, report)
 
 
-def _in_order(model: Any, content: bytes, samples: list[np.ndarray]) -> list[np.ndarray]:
+def _folded(content: bytes, samples: list[np.ndarray] | None) -> tuple[bytes, Folding | None]:
+    folded = fold(content)
+    if not folded.operators:
+        return content, None
+    if samples is None:
+        return folded.content, Folding(folded.operators)
+    agreement, difference = difference_of(content, folded.content, samples)
+    return folded.content, Folding(folded.operators, len(samples[0]), agreement, difference)
+
+
+def _in_order(model: Any, content: bytes, samples: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
     """Samples in the order of the flatbuffer's inputs, which need not be the model's."""
+    samples = list(samples) if isinstance(samples, list | tuple) else [np.asarray(samples)]
     flatbuffer = Flatbuffer(content)
     if len(samples) != len(model.inputs):
         raise UserError(

@@ -17,6 +17,7 @@ from larq_el.errors import UserError, first_line
 
 IDENTIFIER = b"TFL3"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+_ACTIVATIONS = {code: name for name, code in vars(schema.ActivationFunctionType).items() if isinstance(code, int)}
 _TYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
 _ITEM_SIZES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "uint32": 4, "float16": 2, "int16": 2}
@@ -68,6 +69,7 @@ class Operator:
         inputs, outputs: tensors; None for an optional input that is left out.
         options: the options of a custom operator.
         custom: whether it is not one of TFLite's own.
+        activation: the activation fused into one of TFLite's own operators, "NONE" for none.
     """
 
     index: int
@@ -76,6 +78,7 @@ class Operator:
     outputs: tuple[Tensor, ...]
     options: dict[str, Any]
     custom: bool = False
+    activation: str = "NONE"
 
     def input(self, position: int) -> Tensor:
         """The tensor of a required input."""
@@ -83,6 +86,15 @@ class Operator:
         if tensor is None:
             raise UserError(f"the flatbuffer is damaged: operator {self.index}, {self.name}, lacks input {position}.")
         return tensor
+
+    def constant_and_other(self) -> tuple[np.ndarray, Tensor] | None:
+        """Of two inputs, the values of the float32 constant, and the other; None where not just one is constant."""
+        if len(self.inputs) != 2:
+            return None
+        for one, other in (self.inputs, self.inputs[::-1]):
+            if one is not None and one.data is not None and one.dtype == "float32" and other and other.data is None:
+                return one.data, other
+        return None
 
 
 class Flatbuffer:
@@ -103,10 +115,22 @@ class Flatbuffer:
         self.name = name
         try:
             _check_extent(self.content)
-            self._model = _unpack(self.content)
+            self._model = unpack(self.content)
             self.operators = self._operators()
         except DAMAGE as error:
             raise self.damaged(error) from error
+
+    @classmethod
+    def of(cls, model: Any) -> "Flatbuffer":
+        """A model of objects, as `unpack` gives it, seen as a flatbuffer; `content` is empty.
+
+        # Arguments
+            model: of one subgraph. Changes of it after this call are not seen.
+        """
+        flatbuffer = cls.__new__(cls)
+        flatbuffer.content, flatbuffer.name, flatbuffer._model = b"", "the flatbuffer", model
+        flatbuffer.operators = flatbuffer._operators()
+        return flatbuffer
 
     def damaged(self, error: BaseException) -> UserError:
         """The error to raise where the file turns out to hold something else than it should."""
@@ -117,18 +141,31 @@ class Flatbuffer:
         """The operator that computes each tensor, by the tensor's index."""
         return {tensor.index: operator for operator in self.operators for tensor in operator.outputs}
 
+    @cached_property
+    def readers(self) -> dict[int, list[Operator]]:
+        """The operators that read each tensor, by the tensor's index; one that reads it twice is there twice."""
+        readers: dict[int, list[Operator]] = {}
+        for operator in self.operators:
+            for tensor in operator.inputs:
+                if tensor is not None:
+                    readers.setdefault(tensor.index, []).append(operator)
+        return readers
+
+    def feeder(self, tensor: Tensor) -> Operator | None:
+        """The operator that computes a tensor which is read once; None where it is read more often, or is an output."""
+        alone = len(self.readers.get(tensor.index, ())) == 1 and tensor.index not in self.outputs
+        return self.producers.get(tensor.index) if alone else None
+
     def with_outputs(self, tensors: list[int]) -> bytes:
         """The same model with other tensors as its outputs, so that an interpreter shows what is inside it.
 
         # Arguments
             tensors: indices of tensors.
         """
-        model = _unpack(self.content)
+        model = unpack(self.content)
         model.subgraphs[0].outputs = tensors
         model.signatureDefs = []
-        builder = flatbuffers.Builder(len(self.content))
-        builder.Finish(model.Pack(builder), IDENTIFIER)
-        return bytes(builder.Output())
+        return pack(model)
 
     @property
     def inputs(self) -> list[int]:
@@ -156,6 +193,12 @@ class Flatbuffer:
         return {port.name.decode(): port.tensorIndex for port in maps if port.name}
 
     @property
+    def metadata(self) -> dict[str, bytes]:
+        """The entries of the file's metadata, by their names."""
+        entries = self._model.metadata or []
+        return {(one.name or b"").decode(): _bytes(self._model.buffers[one.buffer].data) for one in entries}
+
+    @property
     def subgraphs(self) -> int:
         """Number of graphs; those behind the first are the bodies of loops and branches."""
         return len(self._model.subgraphs)
@@ -179,7 +222,8 @@ class Flatbuffer:
                 tensors[node.outputs[0]] = replace(tensors[node.outputs[0]], data=inputs[0].data)
             outputs = tuple(tensors[i] for i in node.outputs)
             options = _custom_options(node) if custom else {}
-            operators.append(Operator(index, name, inputs, outputs, options, custom=bool(custom)))
+            activation = _ACTIVATIONS[getattr(node.builtinOptions, "fusedActivationFunction", 0)]
+            operators.append(Operator(index, name, inputs, outputs, options, bool(custom), activation))
         return operators
 
     def _tensor(self, index: int, tensor: Any) -> Tensor:
@@ -210,7 +254,14 @@ def _read(path: Path) -> bytes:
         raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
 
 
-def _unpack(content: bytes) -> Any:
+def pack(model: Any) -> bytes:
+    """The flatbuffer of a model of objects, as `unpack` gives it."""
+    builder = flatbuffers.Builder(sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers))
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def unpack(content: bytes) -> Any:
     """The model as objects, with all constants inside: some tools write them behind the flatbuffer, by their offset."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for buffer in model.buffers:
@@ -254,3 +305,7 @@ def _custom_options(node: Any) -> dict[str, Any]:
     options = root.AsMap
     keys = [key.AsKey for key in options.Keys]
     return {key: value.AsInt for key, value in zip(keys, options.Values, strict=True) if value.IsInt or value.IsBool}
+
+
+def _bytes(data: Any) -> bytes:
+    return b"" if data is None else bytes(np.asarray(data, np.uint8))

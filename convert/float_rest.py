@@ -2,81 +2,161 @@
 
 import contextlib
 import io
+import re
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from larq_el.convert.calibration import calibration_count, ranges
+from larq_el.convert.flatbuffer import Flatbuffer, Operator
 from larq_el.errors import UserError, closest
 
+STATIC = "int8-static"
+"""The name of `FLOAT_OPS` that needs samples."""
+EXACT_SHARE = 0.02
+"""By how much of its size a file of int8 weights may grow for the operators that keep float32."""
+
 _COMMON: dict[str, Any] = {"regex": ".*", "operation": "*"}
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "EMBEDDING_LOOKUP")
+"""What ai-edge-quantizer gives int8 weights."""
+_CALIBRATED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""What has its activations in int8 too. Additions and pools have no weights to multiply with: int8 would only put a
+grid beside the thresholds of the signs that follow, and costs more time than it saves."""
+
+_FLOAT16 = {
+    **_COMMON,
+    "algorithm_key": "float_casting",
+    "op_config": {
+        "weight_tensor_config": {"num_bits": 16, "dtype": "FLOAT", "symmetric": True, "granularity": "TENSORWISE"},
+        "compute_precision": "FLOAT",
+        "explicit_dequantize": True,
+    },
+}
+_INT8 = {
+    **_COMMON,
+    "algorithm_key": "min_max_uniform_quantize",
+    "op_config": {
+        "weight_tensor_config": {"num_bits": 8, "dtype": "INT", "symmetric": True, "granularity": "CHANNELWISE"},
+        "compute_precision": "INTEGER",
+        "explicit_dequantize": False,
+    },
+}
+_INT8_WEIGHTS = {
+    **_INT8,
+    "operation": "CONV_2D_TRANSPOSE",
+    "op_config": {**_INT8["op_config"], "compute_precision": "FLOAT", "explicit_dequantize": True},
+}
+"""LCE's runtime refuses a transposed convolution of float activations and int8 weights: these turn to float first."""
+_INT8_ACTIVATIONS = {
+    "activation_tensor_config": {"num_bits": 8, "dtype": "INT", "symmetric": False, "granularity": "TENSORWISE"}
+}
+_INT8_STATIC = [
+    {**_INT8, "operation": name, "op_config": {**_INT8["op_config"], **_INT8_ACTIVATIONS}} for name in _CALIBRATED
+]
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
-    "float16": [
-        {
-            **_COMMON,
-            "algorithm_key": "float_casting",
-            "op_config": {
-                "weight_tensor_config": {
-                    "num_bits": 16,
-                    "dtype": "FLOAT",
-                    "symmetric": True,
-                    "granularity": "TENSORWISE",
-                },
-                "compute_precision": "FLOAT",
-                "explicit_dequantize": True,
-            },
-        }
-    ],
-    "int8": [
-        {
-            **_COMMON,
-            "algorithm_key": "min_max_uniform_quantize",
-            "op_config": {
-                "weight_tensor_config": {
-                    "num_bits": 8,
-                    "dtype": "INT",
-                    "symmetric": True,
-                    "granularity": "CHANNELWISE",
-                },
-                "compute_precision": "INTEGER",
-                "explicit_dequantize": False,
-            },
-        }
-    ],
+    "float16": [_FLOAT16],
+    "int8": [_INT8, _INT8_WEIGHTS],
+    STATIC: [_INT8, _INT8_WEIGHTS],
 }
-"""Recipes of ai-edge-quantizer: weights to float16, or weights to int8 and activations quantized as they come."""
-
+"""Recipes of ai-edge-quantizer, of which the last that fits an operator holds: weights to float16, or weights to int8
+and activations quantized as they come. `_INT8_STATIC` overrules that where activations have known ranges."""
 
 FLOAT_OPS = ("float32", *RECIPES)
 
 
-def check_float_ops_name(float_ops: str) -> None:
-    """Refuses an unknown name.
+def check_float_ops_name(float_ops: str, *, samples: bool = True) -> None:
+    """Refuses an unknown name, and one that lacks what it needs.
+
+    # Arguments
+        float_ops: the name.
+        samples: whether there are samples.
 
     # Raises
-        ValueError: where it is not one of `FLOAT_OPS`.
+        ValueError: where it is not one of `FLOAT_OPS`, or needs samples.
     """
     if float_ops not in FLOAT_OPS:
         raise UserError(f"float_ops must be one of {', '.join(FLOAT_OPS)}; {closest(str(float_ops), FLOAT_OPS)}")
+    if float_ops == STATIC and not samples:
+        raise UserError(
+            f"float_ops {STATIC!r} needs samples to find the ranges of the activations: give some hundred real inputs "
+            "(samples=..., --samples), or 'int8', which needs none."
+        )
 
 
-def quantize_float_ops(flatbuffer: bytes, float_ops: str) -> bytes:
+def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.ndarray] | None = None) -> bytes:
     """Quantizes the weights of TFLite's own operators; LCE's operators stay as they are.
+
+    With int8, operators in front keep float32, see `exact_operators`.
 
     # Arguments
         flatbuffer: a finished TFLite model.
-        float_ops: "float16" or "int8".
+        float_ops: "float16", "int8" or "int8-static".
+        samples: for "int8-static", an array for each input, in the flatbuffer's order; it is calibrated on the first
+            `calibration_count` of them.
 
     # Returns
         The smaller flatbuffer.
 
     # Raises
-        ValueError: where ai-edge-quantizer refuses the model.
+        ValueError: where ai-edge-quantizer refuses the model, or samples are needed and missing.
     """
+    check_float_ops_name(float_ops, samples=samples is not None)
+    content, recipe = Flatbuffer(flatbuffer), [*RECIPES[float_ops]]
+    calibrated = None
+    if float_ops == STATIC and samples is not None:
+        count = calibration_count(len(samples[0]))
+        calibrated = ranges(content, [values[:count] for values in samples], _CALIBRATED)
+        recipe += _INT8_STATIC if calibrated else []
+    if float_ops != "float16":
+        recipe += map(_kept, exact_operators(content))
+    return _quantize(flatbuffer, recipe, calibrated, float_ops)
+
+
+def exact_operators(flatbuffer: Flatbuffer) -> list[Operator]:
+    """The float operators that keep float32 where the others get int8.
+
+    What int8 changes turns over signs of values near zero, and every binary convolution behind it turns over more, so
+    that the first operator that changes costs nearly as much as all of them, and the last ones next to nothing. The
+    first ones are small: in the order of execution, as many keep float32 as fit into `EXACT_SHARE` of the file. None
+    does behind the last sign, or in a model without signs.
+
+    # Arguments
+        flatbuffer: the model, its weights in float32.
+    """
+    growth = {node.index: _growth(node) for node in flatbuffer.operators if node.name in _WEIGHTED}
+    left = EXACT_SHARE * (len(flatbuffer.content) - sum(growth.values()))
+    last_sign = max((node.index for node in flatbuffer.operators if node.name == "LceQuantize"), default=-1)
+    exact = []
+    for index, size in growth.items():
+        left -= size
+        if index > last_sign or left < 0:
+            break
+        exact.append(flatbuffer.operators[index])
+    return exact
+
+
+def _growth(operator: Operator) -> int:
+    """Bytes that its weights take in float32 more than in int8."""
+    return max((t.nbytes * 3 // 4 for t in operator.inputs if t is not None and t.dtype == "float32"), default=0)
+
+
+def _kept(operator: Operator) -> dict[str, Any]:
+    """The recipe that leaves an operator alone; the quantizer knows operators by the names of their outputs."""
+    name = re.escape(operator.outputs[0].name)
+    return {**_COMMON, "regex": f"^{name};?$", "algorithm_key": "no_quantize"}
+
+
+def _quantize(flatbuffer: bytes, recipe: list[dict[str, Any]], calibrated: Any, float_ops: str) -> bytes:
     from ai_edge_quantizer import quantizer
 
     # it reports its progress on the terminal
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            job = quantizer.Quantizer(bytearray(flatbuffer), RECIPES[float_ops])
-            return bytes(job.quantize().quantized_model)
+            job = quantizer.Quantizer(bytearray(flatbuffer), recipe)
+            # it would look for missing ranges by an interpreter that lacks LCE's operators; none are missing
+            job._ensure_model_qsv_sufficient = lambda calibration_result: None
+            return bytes(job.quantize(calibrated).quantized_model)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"ai-edge-quantizer cannot give the model {float_ops} weights: {error}") from error

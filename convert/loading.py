@@ -115,6 +115,7 @@ def _load(path: Path, imported: Collection[str]) -> Any:
     # the layers register themselves where they are imported
     import larq_el.layers  # noqa: F401
     from larq_el._keras import keras
+    from larq_el.convert.missing import missing_class
     from larq_el.convert.saved_model import from_saved_model
 
     if path.is_file():
@@ -130,8 +131,10 @@ def _load(path: Path, imported: Collection[str]) -> Any:
             raise UserError(f"{str(path)!r} is a damaged SavedModel: {reason}; save the model again.") from error
         if "No model config" in reason:
             reason = "it has weights alone; they go with --weights and the model's name"
-        custom = "; name the file that registers its classes with --import" if "custom object" in str(error) else ""
-        raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}{custom}.") from error
+        elif missing := missing_class(path, error):
+            homes = ", ".join(["Keras", "Larq", *sorted(imported)])
+            reason = f"it needs {missing!r}, which is in none of {homes}; name the file that has it with --import FILE"
+        raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}.") from error
 
 
 def _load_weights(model: Any, weights: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from larq_el._keras import keras, lq
 from larq_el.complexity import leaf_layers
+from larq_el.convert.advice import advice_for
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.reasons import IMPOSSIBLE, why_float
 from larq_el.convert.report import Convolution, Report, kernel_signs, structure
@@ -25,9 +26,9 @@ def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
         flatbuffer: its conversion.
     """
     report = structure(flatbuffer)
-    layers = match(model, flatbuffer, report)
+    layers = match(leaf_layers(model), flatbuffer, report)
     named = tuple(_name(conv, layers.get(conv.node), flatbuffer) for conv in report.convolutions)
-    return replace(report, convolutions=named)
+    return replace(report, convolutions=named, advice=advice_for(flatbuffer, {conv.node: conv.layer for conv in named}))
 
 
 def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
@@ -47,13 +48,20 @@ def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
     )
 
 
-def match(model: Any, flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
+def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
     """The Keras layer of each convolution, by the convolution's position in the flatbuffer.
 
     First by the kernel's signs; what is left, such as a kernel that int8 rounded to zeros, by its shape in the order of
     execution.
+
+    # Arguments
+        keras_layers: of the model, in the order of execution; one that is called several times, as often.
+        flatbuffer: the conversion.
+        report: of the flatbuffer's structure.
     """
-    layers = [(layer, signs) for layer in _weighted(model) for signs in _signs(layer)]
+    kinds = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+    weighted = [layer for layer in keras_layers if isinstance(layer, kinds)]
+    layers = [(layer, signs) for layer in weighted for signs in _signs(layer)]
     signs_of = {conv.node: kernel_signs(flatbuffer.operators[conv.node]) for conv in report.convolutions}
     found: dict[int, Any] = {}
     for exact in (True, False):
@@ -66,12 +74,6 @@ def match(model: Any, flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
                     del layers[at]
                     break
     return found
-
-
-def _weighted(model: Any) -> list[Any]:
-    """Convolutions and dense layers, also those of models inside the model."""
-    kinds = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
-    return [layer for layer in leaf_layers(model) if isinstance(layer, kinds)]
 
 
 def _signs(layer: Any) -> list[np.ndarray]:

@@ -48,6 +48,8 @@ def page(report: Report, title: str) -> str:
         _chart(report),
         "<h2>Convolutions and dense layers</h2>",
         _table(["layer", "operator", "kernel", "MACs", "bytes", "why float, or wrong"], _layer_rows(report)),
+        "<h2>What would make it faster</h2>",
+        _table(["change", "layers", "gain"], [[one.change, ", ".join(one.layers), one.gain] for one in report.advice]),
         "<h2>Operators</h2>",
         _table(["operator", "number", "bytes of constants"], _operator_rows(report)),
         "<h2>Inputs and outputs</h2>",

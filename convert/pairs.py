@@ -7,32 +7,37 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
+from larq_el.convert.calls import Call, single
 from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
 from larq_el.convert.matching import match
 from larq_el.convert.report import structure
 from larq_el.layers import ActivationShifts
+from larq_el.quantizers import convolutions
 
 MOST_INPUTS = 3
 """Of a layer whose inputs are tried in every order."""
+FUSED = keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU | ActivationShifts
+"""What the converter may fuse into the layer before it."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A Keras layer and where it is in the flatbuffer.
+    """A call of a Keras layer and where it is in the flatbuffer.
 
     # Attributes
         layer: the Keras layer.
         output: the flatbuffer's tensor.
         sources: the tensors that the layer computes from, before its sign; none where there are none in float32.
             Several of one layer come in the flatbuffer's order, which need not be the layer's.
-        followers: BatchNorms and activations behind the layer, any of which may be fused into it in the flatbuffer.
+        chains: for each call of the layer, as a shared one may be any of them: its position among the model's calls
+            and the layer, then those of the BatchNorms and activations behind it, which may be fused into it.
         linear: a twin of a layer with an activation of its own, without that; None for others.
     """
 
     layer: Any
     output: int
     sources: list[int]
-    followers: list[Any]
+    chains: list[dict[int, Any]]
     linear: Any
 
     @property
@@ -41,49 +46,77 @@ class Pair:
         return [self.output, *self.sources]
 
     @property
-    def candidates(self) -> list[Any]:
-        """The Keras tensors that `output` may be."""
-        chain_of = [layer.output for layer in (self.layer, *self.followers)]
-        return chain_of if self.linear is None else [*chain_of, self.linear(self.layer.input)]
+    def count(self) -> int:
+        """Number of candidates."""
+        return sum(len(chain) + (self.linear is not None) for chain in self.chains)
+
+    def candidates(self, calls: list[Call]) -> list[np.ndarray]:
+        """What `output` may be: the values that Keras computes from the image.
+
+        # Arguments
+            calls: of the model, for a batch.
+        """
+        values: list[Any] = []
+        for chain in self.chains:
+            values.extend(calls[at].output for at in chain)
+            if self.linear is not None:
+                values.append(self.linear(calls[next(iter(chain))].inputs))
+        return [np.asarray(value) for value in values]
 
     def alone(self, sources: list[np.ndarray]) -> list[np.ndarray]:
         """The values of `candidates` that Keras computes from the flatbuffer's input to the layer.
 
         Of a layer with several inputs, for each order of them.
         """
-        values = []
+        values: list[Any] = []
         for order in permutations(sources):
             inputs = list(order) if len(order) > 1 else order[0]
-            values.append(self.layer(inputs))
-            for follower in self.followers:
-                values.append(follower(values[-1]))
-            if self.linear is not None:
-                values.append(self.linear(inputs))
+            for chain in self.chains:
+                value = inputs
+                for layer in chain.values():
+                    value = single(layer(value))
+                    values.append(value)
+                if self.linear is not None:
+                    values.append(self.linear(inputs))
         return [np.asarray(value) for value in values]
 
 
-def pairs_of(model: Any, content: Flatbuffer) -> list[Pair]:
-    """The layers that the flatbuffer computes in float32, in the order of execution; not those of models inside it.
+def pairs_of(calls: list[Call], content: Flatbuffer) -> list[Pair]:
+    """The layers that the flatbuffer computes in float32, in the order of execution; a shared one at each of its calls.
 
     # Arguments
-        model: the `tf.keras.Model`.
+        calls: all those of the Keras model, for a batch of any size.
         content: its conversion.
     """
-    nodes = _nodes(model)
-    operators: dict[int, list[Operator]] = {}
-    layers = {}
-    for node, layer in sorted(match(model, content, structure(content)).items()):
-        operators.setdefault(id(layer), []).append(content.operators[node])
-        layers[id(layer)] = layer
+    found = match([call.layer for call in calls], content, structure(content))
+    readers: dict[int, list[int]] = {}
+    for at, call in enumerate(calls):
+        for tensor in tf.nest.flatten(call.inputs):
+            readers.setdefault(id(tensor), []).append(at)
     pairs = []
-    for key, layer in layers.items():
-        if not any(layer is own for own in model.layers):
-            continue
-        tensor = _output(operators[key], content)
+    for layer, operators in _grouped(found, content):
+        tensor = _output(operators, content)
         if tensor.dtype == "float32" and tensor.index not in content.outputs:
-            sources = _sources(operators[key], layer, content)
-            pairs.append(Pair(layer, tensor.index, sources, _followers(layer, nodes), _linear(layer)))
+            starts = [at for at, call in enumerate(calls) if call.layer is layer]
+            inputs = [calls[at].inputs for at in starts]
+            chains = [_chain(at, calls, readers) for at in starts]
+            pairs.append(
+                Pair(layer, tensor.index, _sources(operators, inputs, content), chains, _linear(layer, inputs[0]))
+            )
     return pairs
+
+
+def _grouped(found: dict[int, Any], content: Flatbuffer) -> list[tuple[Any, list[Operator]]]:
+    """The operators of each call of a layer: one, or as many as add up."""
+    groups: list[tuple[Any, list[Operator]]] = []
+    latest: dict[int, list[Operator]] = {}
+    for node, layer in sorted(found.items()):
+        group = latest.get(id(layer))
+        if group is None or len(group) == convolutions(layer):
+            group = latest[id(layer)] = []
+            groups.append((layer, group))
+        group.append(content.operators[node])
+    return groups
 
 
 def _output(operators: list[Operator], content: Flatbuffer) -> Tensor:
@@ -100,12 +133,13 @@ def _output(operators: list[Operator], content: Flatbuffer) -> Tensor:
     return operators[-1].outputs[0]
 
 
-def _sources(operators: list[Operator], layer: Any, content: Flatbuffer) -> list[int]:
+def _sources(operators: list[Operator], inputs: list[Any], content: Flatbuffer) -> list[int]:
     """The real-valued tensors that the layer's own signs are taken of, or that a layer without a sign reads.
 
     None where one of the layer's inputs is not in the flatbuffer, or where there are too many to try all orders.
     """
-    shapes = [tuple(tensor.shape[1:]) for tensor in tf.nest.flatten(layer.input)]
+    shapes = {tuple(tensor.shape[1:]) for tensor in tf.nest.flatten(inputs)}
+    count = len(tf.nest.flatten(inputs[0]))
     sources: dict[int, None] = {}
     for operator in operators:
         tensor = operator.input(0)
@@ -115,33 +149,25 @@ def _sources(operators: list[Operator], layer: Any, content: Flatbuffer) -> list
                 tensor = producer.input(0)
         if tensor.dtype == "float32" and tensor.shape[1:] in shapes:
             sources[tensor.index] = None
-    return list(sources) if len(sources) == len(shapes) <= MOST_INPUTS else []
+    return list(sources) if len(sources) == count <= MOST_INPUTS else []
 
 
-def _nodes(model: Any) -> set[int]:
-    """The calls that a model is made of, by identity: its layers may have been called elsewhere too."""
-    nodes = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
-    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    return nodes.union(*map(_nodes, inner))
-
-
-def _followers(layer: Any, nodes: set[int]) -> list[Any]:
-    """The BatchNorms and activations behind a layer, as long as there is one way on."""
-    followers: list[Any] = []
-    kinds = keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU | ActivationShifts
-    while len(onward := [node for node in layer.outbound_nodes if id(node) in nodes]) == 1:
-        layer = onward[0].outbound_layer
-        if not isinstance(layer, kinds) or isinstance(layer.output, list):
+def _chain(at: int, calls: list[Call], readers: dict[int, list[int]]) -> dict[int, Any]:
+    """A call, and the BatchNorms and activations behind it, as long as there is one way on."""
+    chain = {at: calls[at].layer}
+    while len(onward := readers.get(id(calls[at].output), [])) == 1:
+        at = onward[0]
+        if not isinstance(calls[at].layer, FUSED) or isinstance(calls[at].output, list | tuple):
             break
-        followers.append(layer)
-    return followers
+        chain[at] = calls[at].layer
+    return chain
 
 
-def _linear(layer: Any) -> Any:
+def _linear(layer: Any, inputs: Any) -> Any:
     """A layer's twin without its activation, which may be an operator of its own in the flatbuffer."""
     if getattr(layer, "activation", keras.activations.linear) is keras.activations.linear:
         return None
     twin = type(layer).from_config({**layer.get_config(), "activation": None, "name": f"{layer.name}_linear"})
-    twin.build(layer.input_shape)
+    twin(inputs)  # builds it
     twin.set_weights(layer.get_weights())
     return twin

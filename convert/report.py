@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from larq_el.convert.advice import Advice, advice_for
 from larq_el.convert.flatbuffer import DAMAGE, Flatbuffer, Operator
 from larq_el.convert.reasons import why_float
 from larq_el.convert.runtimes import LCE_OPERATORS, TFLITE_CUSTOM, Runtime, runtimes_of
@@ -56,10 +57,13 @@ class FloatCheck:
 
     # Attributes
         float_ops: what the rest computes with.
-        samples: number of samples.
+        samples: number of samples that are compared.
         agreement: share of the samples with the same most likely class as before, 0 to 1.
         top1_before, top1_after: accuracy, 0 to 1; None where the classes are not known.
         bytes_before, bytes_after: sizes of the files.
+        calibrated_on: number of other samples, which the ranges of the activations are from; 0 where none are needed.
+        top1_error: standard error of `top1_after - top1_before`, from the samples that one of the two alone gets
+            right. A difference that is not twice as large may be chance.
     """
 
     float_ops: str
@@ -69,6 +73,25 @@ class FloatCheck:
     top1_after: float | None
     bytes_before: int
     bytes_after: int
+    calibrated_on: int = 0
+    top1_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What was taken out of a flatbuffer because inference does not need it.
+
+    # Attributes
+        operators: how many of each kind.
+        samples: number of samples on which the flatbuffers before and after are compared; 0 where none were given.
+        agreement: share of them with the same most likely class, 0 to 1; None without samples.
+        max_abs_diff: the largest difference of their outputs; None without samples.
+    """
+
+    operators: dict[str, int]
+    samples: int = 0
+    agreement: float | None = None
+    max_abs_diff: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +117,8 @@ class Report:
         subgraphs: number of graphs; bodies of loops and branches are counted here alone.
         unresolved: custom operators that are neither TFLite's nor LCE's: no runtime of theirs can run the file.
         float_check: what fewer bits in the float rest cost on samples; None where none were given.
+        folding: what the conversion took out; None where it took nothing out, or the conversion is not known.
+        advice: what would make the model faster.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -106,6 +131,8 @@ class Report:
     subgraphs: int = 1
     unresolved: tuple[str, ...] = ()
     float_check: FloatCheck | None = None
+    folding: Folding | None = None
+    advice: tuple[Advice, ...] = ()
 
     @property
     def binary_macs(self) -> int:
@@ -153,6 +180,8 @@ class Report:
             "subgraphs": self.subgraphs,
             "unresolved": self.unresolved,
             "float_check": None if self.float_check is None else asdict(self.float_check),
+            "folding": None if self.folding is None else asdict(self.folding),
+            "advice": [asdict(advice) for advice in self.advice],
             "convolutions": [asdict(conv) for conv in self.convolutions],
         }
 
@@ -176,9 +205,10 @@ def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
             conv if conv.binary else replace(conv, reason=why_float(flatbuffer.operators[conv.node], flatbuffer))
             for conv in report.convolutions
         )
+        advice = advice_for(flatbuffer, {conv.node: conv.layer for conv in explained})
     except DAMAGE as error:
         raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
-    return replace(report, convolutions=explained)
+    return replace(report, convolutions=explained, advice=advice)
 
 
 def structure(flatbuffer: Flatbuffer) -> Report:

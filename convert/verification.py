@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras
 from larq_el._lce import interpreter as lce_interpreter
+from larq_el.convert.calls import calls_of
 from larq_el.convert.comparison import Comparison, Verification
 from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.folding import changes_of
 from larq_el.convert.pairs import pairs_of
 from larq_el.convert.precision import in_float32
 from larq_el.convert.probe import check_runs
@@ -53,18 +54,18 @@ def verify(
     content = Flatbuffer(flatbuffer)
     outputs = _check_ports(model, content)
     check_runs(content.content, content.name)
-    pairs = pairs_of(model, content)
-    shown = list(dict.fromkeys([*outputs, *(tensor for pair in pairs for tensor in pair.tensors)]))
-    run = _runner(content, shown, model)
-    whole = keras.Model(model.inputs, [*model.outputs, *(tensor for pair in pairs for tensor in pair.candidates)])
-    compared = Comparison(pairs, list(model.output_names))
     size = model.inputs[0].shape[0] or BATCH
+    _, calls = calls_of(model, [values[: model.inputs[0].shape[0] or 1] for values in inputs])
+    pairs = pairs_of(calls, content)
+    wanted = {at for pair in pairs for chain in pair.chains for at in chain}
+    run = _runner(content, list(dict.fromkeys([*outputs, *(at for pair in pairs for at in pair.tensors)])), model)
+    compared = Comparison(pairs, list(model.output_names))
     for start in range(0, len(inputs[0]), size):
         batch = [values[start : start + size] for values in inputs]
         got = run(batch)
-        expected = list(map(np.asarray, _as_list(whole.predict_on_batch(batch if len(batch) > 1 else batch[0]))))
-        compared.add_outputs(expected[: len(outputs)], [got[output] for output in outputs])
-        compared.add_layers(expected[len(outputs) :], got)
+        expected, calls = calls_of(model, batch, wanted)
+        compared.add_outputs(expected, [got[output] for output in outputs])
+        compared.add_layers(calls, got)
     softmax = any(node.name == "SOFTMAX" and node.outputs[0].index == outputs[0] for node in content.operators)
     return compared.result(logits=softmax and len(outputs) == 1, min_agreement=min_agreement)
 
@@ -133,6 +134,7 @@ def _runner(content: Flatbuffer, shown: list[int], model: Any) -> Callable[[list
     order = [_inputs(model, content).index(tensor) for tensor in content.inputs]
     types = [np.dtype(kind) for kind in interpreter.input_types]
     size = content.tensors[content.inputs[0]].shape[0]
+    changes = changes_of(content)
 
     def run(batch: list[np.ndarray]) -> dict[int, np.ndarray]:
         inputs = [batch[at].astype(kind) for at, kind in zip(order, types, strict=True)]
@@ -141,10 +143,8 @@ def _runner(content: Flatbuffer, shown: list[int], model: Any) -> Callable[[list
             [np.array(values) for values in interpreter.predict([part[start : start + size] for part in inputs])]
             for start in range(0, len(inputs[0]), size)
         ]
-        return {tensor: np.concatenate(values) for tensor, values in zip(shown, zip(*parts, strict=True), strict=True)}
+        joined = dict(zip(shown, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        # folding leaves some as multiples of what Keras computes
+        return {at: changes[at].undone(values) if at in changes else values for at, values in joined.items()}
 
     return run
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]

@@ -112,7 +112,8 @@ class WeightBases(lq.quantizers.SteSign):
         centred = tf.stop_gradient(kernel - tf.reduce_mean(kernel))
         spread = tf.math.reduce_std(centred)
         shifts = [2.0 * m / (self.count - 1) - 1.0 for m in range(self.count)] if self.count > 1 else [0.0]
-        signs = [tf.cast(tf.where(centred + shift * spread < 0, -1.0, 1.0), kernel.dtype) for shift in shifts]
+        # not tf.where: LCE leaves constants to run time that take more bytes than what they are computed from
+        signs = [lq.math.sign(centred + shift * spread) for shift in shifts]
         passed = kernel - tf.stop_gradient(kernel)
         alphas = tf.stop_gradient(_least_squares(kernel, signs))
         return [alphas[m] * (sign + passed) for m, sign in enumerate(signs)]

@@ -8,13 +8,8 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
-from larq_el.cli.inspect import plain, printable
 from larq_el.cli.tables import print_report
 from larq_el.errors import UserError
-
-IMPORT_HELP = (
-    "A Python file or module that registers custom layers or quantizers. It is run. May be given several times."
-)
 
 
 @click.command("convert")
@@ -26,15 +21,17 @@ IMPORT_HELP = (
     "--float-ops",
     default="float32",
     show_default=True,
-    help="What the full-precision rest computes with: float32, float16 or int8.",
+    help="What the full-precision rest computes with: float32, float16, int8 or int8-static.",
 )
 @click.option(
     "--samples",
-    help="With --float-ops: a data set, or an .npz file of inputs and labels, to measure on what fewer bits cost.",
+    help="A data set, or an .npz file of inputs and labels, to measure on what folding changes and --float-ops costs; "
+    "int8-static is calibrated on the first 500 of them, at most half.",
 )
+@click.option("--no-folding", is_flag=True, help="Keep what inference does not need, such as gamma, as it is.")
 @click.option("--count", default=1000, show_default=True, help="Number of --samples.")
 @click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")
-@click.option("--import", "imports", multiple=True, metavar="MODULE", help=IMPORT_HELP)
+@options.imports
 @click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this JSON file.")
 @click.option("--allow-float", is_flag=True, help="Keep the file though a binary convolution stayed float.")
 @click.option("--allow-faulty", is_flag=True, help="Keep the file though LCE's fast kernels compute it wrongly.")
@@ -46,6 +43,7 @@ def command(
     weights: str | None,
     float_ops: str,
     samples: str | None,
+    no_folding: bool,
     count: int,
     data_dir: str | None,
     imports: tuple[str, ...],
@@ -74,7 +72,7 @@ def command(
 
     keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
     measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
-    conversion = convert(keras_model, float_ops=float_ops, **measured)
+    conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
         _write_report(report, document)
@@ -82,7 +80,8 @@ def command(
     if as_json:
         options.print_json({**document, "output": None if refusal else str(output)})
     else:
-        print_report(printable(conversion.report), plain(str(output)))
+        print_report(conversion.report, str(output))
+        _print_folding(conversion.report.folding)
         _print_check(conversion.report.float_check)
     if refusal:
         raise CheckError(refusal)
@@ -92,11 +91,9 @@ def command(
 def _check_arguments(output: Path, report: Path | None, samples: str | None, float_ops: str) -> None:
     from larq_el.convert.float_rest import check_float_ops_name
 
-    check_float_ops_name(float_ops)
+    check_float_ops_name(float_ops, samples=samples is not None)
     if report is not None and report.absolute() == output.absolute():
         raise UserError(f"--report and --output are both {str(output)!r}; give two names.")
-    if samples is not None and float_ops == "float32":
-        raise UserError(f"--samples {samples} measures what --float-ops costs; give --float-ops int8 or float16.")
 
 
 def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dict[str, Any]:
@@ -106,15 +103,32 @@ def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dic
     return {"samples": arrays, "labels": labels}
 
 
+def _print_folding(folding: Any) -> None:
+    if folding is None:
+        return
+    measured = ""
+    if folding.samples:
+        measured = (
+            f"; the same class for {folding.agreement:.2%} of {folding.samples} samples, outputs differ by at most "
+            f"{folding.max_abs_diff:.2g}"
+        )
+    gone = ", ".join(f"{count} {name}" for name, count in folding.operators.items())
+    click.echo(f"Folded, as inference does not need them: {gone}{measured}.")
+
+
 def _print_check(check: Any) -> None:
     if check is None:
         return
-    accuracy = (
-        "" if check.top1_after is None else f"top-1 {check.top1_before:.2%} before and {check.top1_after:.2%} after, "
-    )
+    accuracy = ""
+    if check.top1_after is not None:
+        accuracy = (
+            f"top-1 {check.top1_before:.2%} before and {check.top1_after:.2%} after "
+            f"(standard error of the difference {check.top1_error:.2%}), "
+        )
+    calibrated = f"calibrated on {check.calibrated_on} other samples; " if check.calibrated_on else ""
     click.echo(
         f"{check.float_ops}: {accuracy}the same class for {check.agreement:.2%} of {check.samples} samples; "
-        f"{check.bytes_before / 1e6:.2f} MB before and {check.bytes_after / 1e6:.2f} MB after."
+        f"{calibrated}{check.bytes_before / 1e6:.2f} MB before and {check.bytes_after / 1e6:.2f} MB after."
     )
 
 

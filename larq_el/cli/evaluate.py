@@ -11,6 +11,7 @@ from larq_el.cli import options
 @click.argument("model")
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
+@options.imports
 @options.dataset()
 @click.option(
     "--runtime",
@@ -26,6 +27,7 @@ def command(
     weights: str | None,
     dataset: str,
     data_dir: str | None,
+    imports: tuple[str, ...],
     runtime: Literal["lce", "native"],
     limit: int | None,
     as_json: bool,
@@ -40,6 +42,9 @@ def command(
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, got {limit}.")
     flatbuffer = model.endswith(".tflite")
+    if flatbuffer and (weights or imports):
+        given = "--weights" if weights else "--import"
+        raise UserError(f"{given} is for Keras models, and {model!r} is a flatbuffer; leave it out.")
     if not flatbuffer:
         from larq_el.convert.loading import check_source
 
@@ -51,7 +56,8 @@ def command(
     else:
         from larq_el.convert import load_model
 
-        predictor = evaluation.keras_predictor(load_model(model, weights=weights, **options.shape_of(shape)))
+        loaded = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
+        predictor = evaluation.keras_predictor(loaded)
     accuracy, images = evaluation.evaluate(predictor, dataset, data_dir, limit)
     if as_json:
         options.print_json({"model": model, "dataset": dataset, "top1": accuracy, "images": images})

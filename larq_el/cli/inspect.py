@@ -1,14 +1,11 @@
 """`larq-el inspect`."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.markup import escape
 
 from larq_el.cli import options
-from larq_el.cli.tables import print_report, print_rows
+from larq_el.cli.tables import print_report, print_rows, visible
 
 
 @click.command("inspect")
@@ -38,48 +35,16 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
     if as_json:
         options.print_json({"file": file, **report.to_dict()})
         return
-    print_report(printable(report), plain(file))
+    print_report(report, file)
     sizes = [
-        [plain(name), f"{count:,}", f"{report.operator_bytes.get(name, 0):,}"]
-        for name, count in report.operators.items()
+        [name, f"{count:,}", f"{report.operator_bytes.get(name, 0):,}"] for name, count in report.operators.items()
     ]
     print_rows("operators", ["operator", "number", "bytes of constants"], sizes)
     for runtime in report.runtimes:
         if runtime.runs:
             click.echo(f"{runtime.name} runs it fully{f', with {runtime.note}' if runtime.note else ''}.")
         else:
-            missing = ", ".join(map(_visible, runtime.missing))
+            missing = ", ".join(map(visible, runtime.missing))
             click.echo(f"{runtime.name} cannot run it: it has no {missing}.")
     if report.subgraphs > 1:
         click.echo(f"{report.subgraphs - 1} more graphs, bodies of loops and branches, are not counted.")
-
-
-def printable(report: Any) -> Any:
-    """A report whose names do nothing to a terminal: a file may hold any.
-
-    # Arguments
-        report: a `larq_el.convert.Report`.
-    """
-    convolutions = tuple(
-        replace(conv, layer=plain(conv.layer), operator=plain(conv.operator), reason=plain(conv.reason))
-        for conv in report.convolutions
-    )
-    return replace(
-        report,
-        convolutions=convolutions,
-        operators={plain(name): count for name, count in report.operators.items()},
-        unresolved=tuple(map(plain, report.unresolved)),
-    )
-
-
-def plain(text: str) -> str:
-    """Text for a table: without control characters, and with brackets that are no markup.
-
-    >>> print(plain("a" + chr(27) + "[31m[/b]"))
-    a?[31m\\[/b]
-    """
-    return escape(_visible(text))
-
-
-def _visible(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)

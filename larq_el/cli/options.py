@@ -9,6 +9,13 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+imports = click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="MODULE",
+    help="A Python file or module that registers custom layers or quantizers. It is run. May be given several times.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of a table.")
 
 

@@ -6,18 +6,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+MOST_LAYERS = 3
+"""That an advice names on the terminal; `--json` has all of them."""
+
 
 def print_report(report: Any, title: str) -> None:
     """Prints a `larq_el.convert.Report`: a row a convolution, then the sums."""
-    table = Table("layer", "operator", "kernel", "MACs", "bytes", "why float, or wrong", title=title)
+    table = Table("layer", "operator", "kernel", "MACs", "bytes", "why float, or wrong", title=visible(title))
     for conv in report.convolutions:
         table.add_row(
-            conv.layer,
-            conv.operator,
+            visible(conv.layer),
+            visible(conv.operator),
             "x".join(map(str, conv.kernel)),
             f"{conv.macs / 1e6:.2f}M",
             f"{conv.bytes:,}",
-            conv.fault or conv.reason,
+            visible(conv.fault or conv.reason),
             style="red" if conv.fault or conv.avoidable else None,
         )
     console = _console()
@@ -29,20 +32,37 @@ def print_report(report: Any, title: str) -> None:
         f"{report.bytes / 1e6:.2f} MB."
     )
     if report.unresolved:
-        console.print(f"No runtime of TFLite or LCE has an operator for {', '.join(report.unresolved)}.", style="red")
-    console.print("operators: " + ", ".join(f"{count} {name}" for name, count in report.operators.items()))
+        unresolved = ", ".join(map(visible, report.unresolved))
+        console.print(f"No runtime of TFLite or LCE has an operator for {unresolved}.", style="red")
+    for advice in report.advice:
+        layers = ", ".join(map(visible, advice.layers[:MOST_LAYERS]))
+        more = f" and {len(advice.layers) - MOST_LAYERS} more" if len(advice.layers) > MOST_LAYERS else ""
+        console.print(f"Advice: {advice.change} ({layers}{more}). Gain: {advice.gain}.")
+    console.print("operators: " + ", ".join(f"{count} {visible(name)}" for name, count in report.operators.items()))
 
 
 def print_rows(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Prints a table of strings; all columns but the first are numbers, aligned to the right."""
-    table = Table(title=title)
+    table = Table(title=visible(title))
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", overflow="fold", no_wrap=index > 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     _console().print(table)
 
 
+def visible(text: str) -> str:
+    """Text that does nothing to a terminal: a file may hold any.
+
+    >>> visible("a" + chr(27) + "[31m")
+    'a?[31m'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def _console() -> Console:
-    """Files and pipes have no width: there tables are as wide as they need to be."""
-    return Console() if sys.stdout.isatty() else Console(width=200)
+    """Prints brackets and colons as they are; rich would take some for markup.
+
+    Files and pipes have no width: there tables are as wide as they need to be.
+    """
+    return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)

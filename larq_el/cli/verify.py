@@ -6,9 +6,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
-from larq_el.cli.convert import IMPORT_HELP
-from larq_el.cli.inspect import plain
-from larq_el.cli.tables import print_rows
+from larq_el.cli.tables import print_rows, visible
 
 
 @click.command("verify")
@@ -19,7 +17,7 @@ from larq_el.cli.tables import print_rows
 @options.dataset()
 @click.option("--inputs", help="Compare on this .npz file, with an array for each input, in place of a data set.")
 @click.option("--samples", default=100, show_default=True, help="Number of test images to compare on.")
-@click.option("--import", "imports", multiple=True, metavar="MODULE", help=IMPORT_HELP)
+@options.imports
 @click.option(
     "--min-agreement", default=0.99, show_default=True, help="Share of samples with the same top-1 class that passes."
 )
@@ -64,14 +62,14 @@ def command(
 def _print(result: Any, title: str) -> None:
     rows = [
         [
-            plain(diff.layer),
+            diff.layer,
             "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
             f"{diff.differing:.3%}",
             f"{diff.max_abs_diff:.2e}",
         ]
         for diff in result.layers
     ]
-    print_rows(plain(title), ["layer", "differing, on equal inputs", "from the image", "max |difference|"], rows)
+    print_rows(title, ["layer", "differing, on equal inputs", "from the image", "max |difference|"], rows)
     logits = (
         ""
         if result.logits_max_abs_diff is None
@@ -83,4 +81,4 @@ def _print(result: Any, title: str) -> None:
             f"top-1 agreement{name} {output.agreement:.2%} of {result.samples} samples; outputs differ by "
             f"{output.max_abs_diff:.2e} at most and {output.mean_abs_diff:.2e} on average{logits}."
         )
-    click.echo(f"They part at {result.parted_at}." if result.parted_at else "No layer parts.")
+    click.echo(f"They part at {visible(result.parted_at)}." if result.parted_at else "No layer parts.")

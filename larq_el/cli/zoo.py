@@ -93,10 +93,18 @@ def show_command(name: str, as_json: bool, **shape: int | float | None) -> None:
 @click.option("--weights", help="A weights file to load into the model.")
 @click.option("--keep-latent", is_flag=True, help="Keep the float numbers behind the binary weights, to train on.")
 @options.model_shape
+@options.imports
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @options.as_json
 def pack_command(
-    model: str, output: Path, weights: str | None, keep_latent: bool, overwrite: bool, as_json: bool, **shape: Any
+    model: str,
+    output: Path,
+    weights: str | None,
+    keep_latent: bool,
+    imports: tuple[str, ...],
+    overwrite: bool,
+    as_json: bool,
+    **shape: Any,
 ) -> None:
     """Write the weights of MODEL to a compact file, in which a binary weight is one bit.
 
@@ -111,7 +119,7 @@ def pack_command(
     from larq_el import zoo
     from larq_el.convert import load_model
 
-    loaded = load_model(model, weights=weights, **options.shape_of(shape))
+    loaded = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
     report = zoo.save_weights(loaded, output, keep_latent=keep_latent, overwrite=overwrite)
     if as_json:
         document = {"bytes": report.size, "bit_kernels": report.bit_kernels, "float_kernels": report.float_kernels}

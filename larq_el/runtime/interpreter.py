@@ -106,8 +106,7 @@ class Interpreter:
         self._check(x)
         if len(x) != self._shape[0]:
             raise UserError(f"profile takes {self._shape[0]} sample(s), got {len(x)}.")
-        delegate = load_delegate(profile="on", **self._options)
-        interpreter = stock_interpreter(self._content, num_threads=self._num_threads, delegate=delegate)
+        interpreter, delegate = _with_delegate(self._content, self._num_threads, profile="on", **self._options)
         interpreter.set_tensor(self._input["index"], x)
         return measure(interpreter.invoke, delegate, runs)
 
@@ -169,31 +168,39 @@ def stock_interpreter(content: bytes, *, num_threads: int = 1, isa: str | None =
     # Raises
         ValueError: where the model cannot run.
     """
+    if delegate is not None:
+        return _start(content, num_threads, delegate)
+    return _with_delegate(content, num_threads, isa=isa)[0]
+
+
+def _with_delegate(content: bytes, num_threads: int, **options: str | None) -> tuple[Any, Any]:
+    """An interpreter and its new delegate, which does not fuse where the runtime cuts the graph within a pattern."""
+    delegate = load_delegate(**options)
     try:
-        try:
-            return _start(content, num_threads, delegate or load_delegate(isa=isa))
-        except RuntimeError as error:
-            # a graph that the runtime cuts within what would be fused
-            if FUSE_OFF not in str(error) or delegate is not None:
-                raise
-            return _start(content, num_threads, load_delegate(isa=isa, fuse="off"))
+        return _start(content, num_threads, delegate), delegate
+    except UserError as error:
+        if FUSE_OFF not in str(error):
+            raise
+        delegate = load_delegate(**options, fuse="off")
+        return _start(content, num_threads, delegate), delegate
+
+
+def _start(content: bytes, num_threads: int, delegate: Any) -> Any:
+    try:
+        interpreter = stock_runtime().Interpreter(
+            model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
+        )
+        interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"the model cannot run: {_reason(error)}.") from error
-
-
-def _start(content: bytes, num_threads: int, delegate: Any) -> Any:
-    interpreter = stock_runtime().Interpreter(
-        model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
-    )
-    interpreter.allocate_tensors()
     return interpreter
 
 
 def _reason(error: Exception) -> str:
-    """What the delegate said, without what the runtime adds about its node; the runtime's own words otherwise."""
-    words = re.search(r"larq_el: (.*?)\.?(Node number|$)", one_line(error))
+    """What the delegate said first, without what the runtime adds about its node; the runtime's own words otherwise."""
+    words = re.search(r"larq_el: (.*?)\.?(Node number|larq_el: |$)", one_line(error))
     return words[1] if words else one_line(error)
 
 

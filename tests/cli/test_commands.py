@@ -149,6 +149,59 @@ def test_evaluate_takes_keras_and_flatbuffer(trained, capsys):
     assert "--limit must be at least 1" in fails(capsys, 2, "evaluate", trained / "model.keras", "--limit", "0")
 
 
+CUSTOM = """
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable("commands")
+class Halve(tf.keras.layers.Layer):
+    def call(self, inputs):
+        return inputs / 2
+"""
+
+
+@pytest.fixture
+def custom(tmp_path):
+    """A model with a layer of the user's, whose class Keras has forgotten, and the file that has it."""
+    from larq_el.convert.custom import import_custom_objects
+
+    path = tmp_path / "own_layers.py"
+    path.write_text(CUSTOM)
+    import_custom_objects([str(path)])
+    image = keras.Input((32, 32, 3))
+    x = sys.modules["own_layers"].Halve()(image)
+    x = keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+    keras.Model(image, x).save(tmp_path / "custom.keras")
+
+    def forget():
+        sys.modules.pop("own_layers", None)
+        for name in ("Halve", "commands>Halve"):
+            keras.utils.get_custom_objects().pop(name, None)
+
+    forget()
+    yield tmp_path
+    forget()
+
+
+def test_commands_that_load_models_import_the_users_layers(custom, capsys):
+    model, packed = custom / "custom.keras", custom / "packed.npz"
+    for args in (["evaluate", model, "--limit", "8", "--json"], ["zoo", "pack", model, "-o", packed, "--json"]):
+        assert "needs 'Halve' of module 'own_layers'" in fails(capsys, 2, *args)
+        assert run(group, [*map(str, args), "--import", str(custom / "own_layers.py")]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document.get("images", 8) == 8
+        sys.modules.pop("own_layers")
+        keras.utils.get_custom_objects().pop("commands>Halve")
+    assert packed.stat().st_size == document["bytes"]
+
+
+def test_evaluate_takes_no_options_of_keras_models_for_a_flatbuffer(trained, capsys):
+    file = trained / "model.tflite"
+    for option, value in (("--import", "own_layers.py"), ("--weights", "w.h5")):
+        error = fails(capsys, 2, "evaluate", file, option, value)
+        assert f"{option} is for Keras models, and '{file}' is a flatbuffer; leave it out." in error
+
+
 def test_zoo_lists_and_shows(capsys):
     assert run(group, ["zoo", "list", "el_*", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}

@@ -169,7 +169,8 @@ def test_save_refuses_to_overwrite_unless_told(linked_model, tmp_path):
 
 
 def test_float_ops_has_to_be_known(linked_model):
-    with pytest.raises(UserError, match="float_ops must be one of float32, float16, int8; did you mean 'int8'"):
+    names = "float32, float16, int8, int8-static"
+    with pytest.raises(UserError, match=f"float_ops must be one of {names}; did you mean 'int8'"):
         convert(linked_model, float_ops="int9")
 
 

@@ -28,11 +28,13 @@ def test_accuracy_and_size_before_and_after(linked_model, samples, float_ops):
     assert check.bytes_after == len(conversion.flatbuffer)
     assert check.bytes_before == len(convert(linked_model).flatbuffer)
     assert json.loads(json.dumps(conversion.report.to_dict()))["float_check"]["samples"] == 40
+    # each sample is right before, and wrong after with probability p: the mean's standard error is sqrt(p (1 - p) / 40)
+    assert check.top1_error == pytest.approx(np.sqrt(check.top1_after * (1 - check.top1_after) / 40))
 
 
 def test_without_labels_only_the_agreement_is_known(linked_model, samples):
     check = convert(linked_model, float_ops="int8", samples=samples).report.float_check
-    assert (check.top1_before, check.top1_after) == (None, None)
+    assert (check.top1_before, check.top1_after, check.top1_error) == (None, None, None)
     assert convert(linked_model, float_ops="int8").report.float_check is None
     assert convert(linked_model, samples=samples).report.float_check is None
 
@@ -99,10 +101,10 @@ def test_the_command_prints_and_reports_it(linked_model, samples, tmp_path, caps
     np.savez(tmp_path / "samples.npz", image=samples, labels=linked_model.predict_on_batch(samples).argmax(axis=-1))
     args = ["convert", tmp_path / "model.keras", "-o", tmp_path / "m.tflite", "--samples", tmp_path / "samples.npz"]
     args = list(map(str, args))
-    assert run(group, args) == 2
-    assert "give --float-ops int8 or float16" in capsys.readouterr().err
     assert run(group, [*args, "--float-ops", "int8", "--report", str(tmp_path / "r.json")]) == 0
-    assert "int8: top-1 100.00% before and " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "int8: top-1 100.00% before and " in printed
+    assert "(standard error of the difference " in printed
     assert json.loads((tmp_path / "r.json").read_text())["float_check"]["top1_before"] == 1.0
     assert run(group, [*args, "--float-ops", "int8", "--report", str(tmp_path / "m.tflite"), "--overwrite"]) == 2
     assert "--report and --output are both" in capsys.readouterr().err

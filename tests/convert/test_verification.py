@@ -83,5 +83,16 @@ def test_a_layer_that_lce_computes_wrongly_is_found_on_equal_inputs():
     assert result.layers[0].differing_alone > 0.5
 
 
+def test_a_factor_that_is_folded_into_the_next_kernel_is_no_fault():
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3, name="behind_it")(keras.layers.Rescaling(1 / 127.5)(image))
+    model = keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+    result = verify(model, convert(model).flatbuffer, np.random.default_rng(0).normal(size=(4, 8, 8, 3)))
+    assert result.layers[0].layer == "behind_it"
+    assert result.layers[0].differing == 0.0
+    assert result.layers[0].differing_alone > 0.5  # the flatbuffer has no tensor behind the factor
+    assert result.parted_at is None
+
+
 def test_verifying_twice_gives_the_same(linked_model, flatbuffer, samples):
     assert verify(linked_model, flatbuffer, samples) == verify(linked_model, flatbuffer, samples)

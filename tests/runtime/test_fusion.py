@@ -179,6 +179,25 @@ def test_the_profile_names_the_layers_that_were_fused():
     assert "stage2_block2_expand_link" in str(profile)
 
 
+def test_a_graph_that_is_cut_within_a_pattern_runs_and_is_profiled_unfused():
+    image = keras.Input((6, 5, 128))
+    one = {**BINARY, "filters": 64, "kernel_size": 1}
+    # the groups of the image are there before the runtime's own sigmoid, what they are added to is there behind it
+    y = keras.layers.Activation("sigmoid")(lq.layers.QuantConv2D(**one)(image))
+    y = keras.layers.BatchNormalization()(lq.layers.QuantConv2D(**one)(y))
+    model = keras.Model(image, lq.layers.QuantConv2D(name="last", **one)(ElasticLink()([y, image])))
+    flatbuffer = convert(random_norms(model)).flatbuffer
+    samples = np.random.default_rng(0).normal(size=(2, 6, 5, 128)).astype(np.float32)
+    with pytest.raises(UserError, match=r"^the model cannot run: a fused operator: .*; give the option fuse=off\.$"):
+        stock_interpreter(flatbuffer, delegate=load_delegate())
+    (expected,) = outputs(flatbuffer, samples, fuse="off")
+    interpreter = Interpreter(flatbuffer)
+    np.testing.assert_array_equal(interpreter.predict(samples), expected)
+    operators = [node.operator for node in interpreter.profile(samples[:1], runs=1).nodes]
+    assert operators.count("LceBconv2d") == 3
+    assert operators.count("LceQuantize") == 3  # of their own, as nothing is fused
+
+
 def test_a_profile_takes_one_sample_and_at_least_one_run():
     flatbuffer, samples = converted("el_resnet26", 1.0)
     interpreter = Interpreter(flatbuffer)

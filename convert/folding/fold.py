@@ -1,0 +1,57 @@
+"""All foldings, one after another."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from larq_el.convert.folding.changes import ENTRY, Change, written
+from larq_el.convert.folding.channels import BCONV, fold_products, fold_shifts
+from larq_el.convert.folding.editing import Editor
+from larq_el.convert.folding.factors import fold_factors
+from larq_el.convert.folding.signs import fold_signs
+from larq_el.convert.folding.zeros import drop_zeros
+
+
+@dataclass
+class Folded:
+    """A flatbuffer with less to compute.
+
+    # Attributes
+        content: the flatbuffer.
+        operators: how many operators of each kind are gone.
+        changes: of tensors that hold other values than before, by their indices.
+    """
+
+    content: bytes
+    operators: dict[str, int] = field(default_factory=dict)
+    changes: dict[int, Change] = field(default_factory=dict)
+
+
+def fold(content: bytes) -> Folded:
+    """Takes out of a flatbuffer what its inference does not need.
+
+    # Arguments
+        content: a TFLite model. One with several graphs, without binary convolutions, or with nothing to take out comes
+            back as it is.
+    """
+    editor = Editor(content)
+    before = editor.view()
+    if before.subgraphs != 1 or not any(operator.name == BCONV for operator in before.operators):
+        return Folded(content)
+    drop_zeros(before, editor)
+    changes: defaultdict[int, Change] = defaultdict(Change)
+    for tensor, factor in fold_products(editor.view(), editor).items():
+        changes[tensor] = changes[tensor].multiplied(factor)
+    for tensor, shift in fold_shifts(editor.view(), editor).items():
+        changes[tensor] = changes[tensor].shifted(shift)
+    for tensor, factor in fold_signs(editor.view(), editor).items():
+        changes[tensor] = changes[tensor].multiplied(factor)
+    for tensor, one in fold_factors(editor.view(), editor).items():
+        changes[tensor] = changes[tensor].multiplied(one)
+    after = editor.view()
+    gone = Counter(operator.name for operator in before.operators)
+    gone.subtract(operator.name for operator in after.operators)
+    if not gone.total():
+        return Folded(content)
+    left = {index: change for index, change in changes.items() if index in after.producers and not change.is_none}
+    editor.note(ENTRY, written(left))
+    return Folded(editor.finish(), {name: count for name, count in gone.items() if count}, left)

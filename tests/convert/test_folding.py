@@ -1,0 +1,299 @@
+"""What folding takes out, and that nothing else changes."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from larq_el import zoo
+from larq_el._keras import keras, lq, tf
+from larq_el._lce import interpreter
+from larq_el.cli.app import group, run
+from larq_el.convert import convert, converter, inspect, verify
+from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.folding import Change, changes_of, fold
+from larq_el.convert.folding.changes import ENTRY, written
+from larq_el.convert.folding.editing import Editor
+from larq_el.convert.folding.factors import Sets
+from larq_el.layers import ActivationScale, ElasticLink
+
+BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "input_quantizer": "ste_sign"}
+
+
+def _conv(filters, size=1, **kwargs):
+    return lq.layers.QuantConv2D(filters, size, padding="same", use_bias=False, **BINARY, **kwargs)
+
+
+def _times_k(conv_output, image):
+    return keras.layers.Multiply()([conv_output, ActivationScale()(image)])
+
+
+def _norm(seed=0, positive=True):
+    """A BatchNorm of four weights that are no identity."""
+    uniform = keras.initializers.RandomUniform
+    return keras.layers.BatchNormalization(
+        gamma_initializer=uniform(0.5, 2, seed) if positive else uniform(-2, -0.5, seed),
+        beta_initializer=uniform(-1, 1, seed + 1),
+        moving_mean_initializer=uniform(-1, 1, seed + 2),
+        moving_variance_initializer=uniform(0.5, 2, seed + 3),
+    )
+
+
+def _content(model):
+    return converter._run_converter(model)
+
+
+def _values(content, images):
+    """Of every tensor that is computed, by its index."""
+    flatbuffer = Flatbuffer(content)
+    shown = [at for at in sorted(flatbuffer.producers) if flatbuffer.tensors[at].dtype == "float32"]
+    run = interpreter(flatbuffer.with_outputs(shown)).predict(images)
+    return dict(zip(shown, run if isinstance(run, list) else [run], strict=True))
+
+
+def _images(model, count=4):
+    return np.random.default_rng(5).normal(size=(count, *model.input_shape[1:])).astype("float32")
+
+
+def _check(model, gone, differing=0.0):
+    """Folds a model's conversion; every tensor that is left holds what it held, times its noted factor."""
+    content = _content(model)
+    folded = fold(content)
+    assert folded.operators == gone
+    before, after = (_values(one, _images(model)) for one in (content, folded.content))
+    left = set(before) & set(after)
+    assert left >= set(Flatbuffer(content).outputs)
+    noted = changes_of(Flatbuffer(folded.content))
+    assert noted.keys() == folded.changes.keys()
+    for tensor in left:
+        got = noted.get(tensor, Change()).undone(after[tensor])
+        largest = np.abs(before[tensor]).max()
+        assert np.mean(np.abs(got - before[tensor]) > 1e-5 * largest) <= differing, tensor
+    return folded
+
+
+def test_a_batchnorm_behind_k_goes_into_the_convolution():
+    image = keras.Input((6, 6, 32))
+    x = _times_k(_conv(16, 3)(image), image)
+    model = keras.Model(image, _norm()(x))
+    folded = _check(model, {"MUL": 1})
+    kinds = Counter(operator.name for operator in Flatbuffer(folded.content).operators)
+    assert kinds["MUL"] == 1, "that with K"
+    norm = model.layers[-1]
+    gamma, _, _, variance = norm.get_weights()
+    assert len(folded.changes) == 2, "the convolution's output and its product with K"
+    for change in folded.changes.values():
+        np.testing.assert_allclose(change.factor, gamma / np.sqrt(variance + norm.epsilon), rtol=1e-6)
+
+
+def test_a_batchnorm_behind_k_keeps_its_negative_factors():
+    image = keras.Input((6, 6, 32))
+    x = _times_k(_conv(16, 3)(image), image)
+    folded = _check(keras.Model(image, _norm(positive=False)(x)), {"MUL": 1})
+    assert min(change.factor.min() for change in folded.changes.values()) < 0
+
+
+def test_a_convolution_that_is_read_twice_is_left_alone():
+    image = keras.Input((6, 6, 32))
+    y = _conv(16)(image)
+    model = keras.Model(image, [_norm()(_times_k(y, image)), keras.layers.ReLU()(y)])
+    assert fold(_content(model)).operators == {}
+
+
+def test_a_batchnorm_behind_a_sum_of_convolutions_goes_into_all_of_them_and_its_shift_into_one():
+    image = keras.Input((6, 6, 32))
+    x = keras.layers.Add()([_conv(16)(image), _conv(16, 3)(image), _conv(16)(image)])
+    folded = _check(keras.Model(image, _norm()(x)), {"MUL": 1, "ADD": 1})
+    biases = [one.input(3).data for one in Flatbuffer(folded.content).operators if one.name == "LceBconv2d"]
+    assert sum(bool(np.any(bias)) for bias in biases) == 1
+
+
+def test_gammas_vanish_where_the_rest_can_take_their_factors():
+    """Squeeze to half the channels, a residual, Expand back: gammas 2 and 5 in a ring, of which one has to stay."""
+    image = keras.Input((4, 4, 64))
+    x = keras.layers.Conv2D(64, 1)(image)
+    squeeze, expand = ElasticLink(), ElasticLink()
+    y = squeeze([_norm(1)(_conv(32)(x)), x])
+    y = keras.layers.Add()([_norm(2)(_conv(32, 3)(y)), y])
+    z = expand([_norm(3)(_conv(64)(y)), y])
+    out = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([z, x])))
+    squeeze.gamma.assign(2.0)
+    expand.gamma.assign(5.0)
+    folded = _check(keras.Model(image, out), {"MUL": 1})
+    operators = Flatbuffer(folded.content).operators
+    (constant, _), *none = [one.constant_and_other() for one in operators if one.name == "MUL"]
+    assert not none
+    np.testing.assert_allclose(constant, 1 / (2 * 5), rtol=1e-6)
+
+
+def test_a_gamma_vanishes_into_float_convolutions():
+    image = keras.Input((4, 4, 8))
+    x = keras.layers.Conv2D(32, 1)(image)
+    link = ElasticLink()
+    y = link([_norm()(_conv(64)(x)), x])
+    y = keras.layers.Add()([y, keras.layers.Conv2D(64, 1)(image)])
+    out = keras.layers.Conv2D(3, 1, name="last")(keras.layers.MaxPooling2D()(y))
+    link.gamma.assign(4.0)
+    folded = _check(keras.Model(image, out), {"MUL": 1})
+    assert {*np.concatenate([change.factor for change in folded.changes.values()])} == {4.0}
+
+
+@pytest.mark.parametrize("gamma", [-2.0, 1e-6])
+def test_gammas_that_turn_signs_or_would_lose_bits_stay(gamma):
+    image = keras.Input((4, 4, 8))
+    x = keras.layers.Conv2D(32, 1)(image)
+    link = ElasticLink()
+    y = link([_norm()(_conv(64)(x)), x])
+    out = keras.layers.Conv2D(3, 1)(y)
+    link.gamma.assign(gamma)
+    content = _content(keras.Model(image, out))
+    assert fold(content).content == content
+
+
+def test_a_factor_that_an_output_would_show_stays():
+    image = keras.Input((4, 4, 32))
+    link = ElasticLink()
+    model = keras.Model(image, link([_norm()(_conv(64)(image)), image]))
+    link.gamma.assign(3.0)
+    assert fold(_content(model)).operators == {}
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_the_positive_factors_of_a_batchnorm_before_a_sign_vanish(gate):
+    image = keras.Input((4, 4, 32))
+    x = _norm(4)(keras.layers.MaxPooling2D(2)(image))
+    y = _norm(5)(_conv(32)(x))
+    if gate:
+        mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+        y = keras.layers.Multiply()([y, keras.layers.Conv2D(32, 1, activation="sigmoid")(mean)])
+    _check(keras.Model(image, y), {"MUL": 1})
+
+
+def test_negative_factors_of_a_batchnorm_before_a_sign_stay():
+    image = keras.Input((4, 4, 32))
+    model = keras.Model(image, _conv(32)(_norm(positive=False)(keras.layers.MaxPooling2D(2)(image))))
+    assert fold(_content(model)).operators == {}
+
+
+def test_a_mean_over_the_channels_does_not_pass_their_factors():
+    image = keras.Input((4, 32, 32))
+    x = _norm()(keras.layers.MaxPooling2D(1)(image))
+    mean = keras.layers.Lambda(lambda x: tf.reduce_mean(x, axis=3))(x)  # (4, 32): looks like one of each channel
+    model = keras.Model(image, [_conv(32)(x), keras.layers.Dense(3)(mean)])
+    assert fold(_content(model)).operators == {}
+
+
+def test_a_branch_that_adds_zeros_vanishes_with_what_computes_it():
+    image = keras.Input((4, 4, 32))
+    y = _conv(32)(image)
+    empty = keras.layers.Conv2D(32, 1, use_bias=False, kernel_initializer="zeros")(keras.layers.ReLU()(y))
+    _check(keras.Model(image, _norm()(keras.layers.Add()([y, empty]))), {"RELU": 1, "CONV_2D": 1, "ADD": 2, "MUL": 1})
+
+
+@pytest.mark.parametrize("name", ["el_resnet26", "ci_net_resnet18"])
+def test_networks_compute_the_same_with_less(name):
+    model = zoo.create_model(name, input_shape=(32, 32, 3), classes=10, width=0.25)
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if any(kind in weight.name for kind in ("gamma", "moving_variance")):
+            weight.assign(random.uniform(0.5, 2.0) * np.ones(weight.shape))
+    content = _content(model)
+    folded = fold(content)
+    assert sum(folded.operators.values()) >= 5
+    images = _images(model, 8)
+    before, after = (interpreter(one).predict(images) for one in (content, folded.content))
+    assert (before.argmax(-1) == after.argmax(-1)).all()
+    again = fold(folded.content)
+    assert again.content == folded.content, "there is nothing left to fold"
+
+
+def test_the_command_says_what_was_folded_and_keeps_it_on_request(tmp_path, capsys):
+    image = keras.Input((6, 6, 32), name="image")
+    model = keras.Model(image, keras.layers.Flatten()(_norm()(_times_k(_conv(2, 3)(image), image))))
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "samples.npz", image=_images(model, 10))
+    command = ["convert", str(tmp_path / "model.keras"), "-o", str(tmp_path / "m.tflite"), "--overwrite"]
+    assert run(group, [*command, "--samples", str(tmp_path / "samples.npz"), "--report", str(tmp_path / "r.json")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Folded, as inference does not need them: 1 MUL; the same class for 100.00% of 10 samples" in printed
+    folding = json.loads((tmp_path / "r.json").read_text())["folding"]
+    assert (folding["operators"], folding["samples"]) == ({"MUL": 1}, 10)
+    assert folding["max_abs_diff"] < 1e-4
+    assert run(group, command) == 0
+    assert "Folded, as inference does not need them: 1 MUL.\n" in capsys.readouterr().out
+    assert run(group, [*command, "--no-folding"]) == 0
+    assert "Folded" not in capsys.readouterr().out
+    assert inspect(tmp_path / "m.tflite").operators["MUL"] == 2
+
+
+def test_verify_sees_through_folding():
+    image = keras.Input((6, 6, 32))
+    y = _norm(positive=False)(_times_k(_conv(32, 3, name="first")(image), image))
+    y = _conv(32, 1, name="second")(keras.layers.Add()([y, image]))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(y)))
+    conversion = convert(model)
+    assert conversion.report.folding.operators == {"MUL": 1}
+    images = _images(model, 32)
+    layers = {layer.layer: layer.differing_alone for layer in verify(model, conversion.flatbuffer, images).layers}
+    assert layers["first"] == layers["second"] == 0.0
+    # what is noted wrongly is a difference
+    editor = Editor(converter._run_converter(model))
+    first = next(one for one in Flatbuffer(conversion.flatbuffer).operators if one.name == "LceBconv2d")
+    editor.note(ENTRY, written({first.outputs[0].index: Change().multiplied(1.5)}))
+    layers = {layer.layer: layer.differing_alone for layer in verify(model, editor.finish(), images).layers}
+    assert layers["first"] > 0.9
+
+
+def test_files_without_binary_convolutions_come_back_as_they_are():
+    image = keras.Input((4, 4, 3))
+    content = _content(keras.Model(image, keras.layers.Conv2D(4, 1)(image * 2.0)))
+    assert fold(content).content is content
+
+
+def test_outputs_stay_what_they_are():
+    image = keras.Input((6, 6, 32))
+    y = keras.layers.Lambda(lambda x: 3.0 * x)(keras.layers.Conv2D(16, 1)(image))
+    z = keras.layers.Conv2D(16, 1, use_bias=False, kernel_initializer="zeros")(image)
+    outputs = [_norm()(_times_k(_conv(16, 3)(image), image)), keras.layers.ReLU()(image), y]
+    _check(keras.Model(image, [*outputs, keras.layers.Add()([_conv(16)(image), z])]), {"MUL": 1})
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        [1e6, 1.0, 2.0, 0.0],  # a tensor that is not there
+        [1.0, 4.0, 2.0, 0.0],  # fewer factors than it says
+        [1.0, 77.0, *[1.0] * 154],  # not one for each channel
+        [1.0, 1.0, 0.0, 0.0],  # nothing can be divided by
+        [1.0, 1.0, np.nan, 0.0],
+        [1.0, 1.0, 1.0, np.inf],
+        [1.0],
+    ],
+)
+def test_a_damaged_note_is_refused(note, linked_model):
+    editor = Editor(_content(linked_model))
+    editor.note(ENTRY, np.array(note, "<f4").tobytes())
+    with pytest.raises(ValueError, match=f"is damaged: its note '{ENTRY}' cannot be right"):
+        changes_of(Flatbuffer(editor.finish()))
+
+
+def test_notes_are_read_as_they_were_written(linked_model):
+    content = _content(linked_model)
+    one, other = (at for at, _ in zip(Flatbuffer(content).producers, range(2), strict=False))
+    channels = Flatbuffer(content).tensors[other].shape[-1]
+    editor = Editor(content)
+    editor.note(
+        ENTRY, written({one: Change().multiplied(2.0), other: Change().multiplied([0.5] * channels).shifted(8)})
+    )
+    read = changes_of(Flatbuffer(editor.finish()))
+    assert {index: (change.factor.tolist(), change.shift.tolist()) for index, change in read.items()} == {
+        one: ([2.0], [0.0]),
+        other: ([0.5] * channels, [8.0] * channels),
+    }
+
+
+def test_sets_join_once():
+    sets = Sets()
+    assert [sets.join(1, 2), sets.join(3, 4), sets.join(2, 3), sets.join(1, 4)] == [True, True, True, False]
+    assert sets.find(1) == sets.find(4) != sets.find(5)
