@@ -10,7 +10,6 @@ import numpy as np
 
 from larq_el.convert.flatbuffer import Flatbuffer, Operator
 
-GUIDE = "https://docs.larq.dev/compute-engine/model_optimization_guide/"
 BCONV = "LceBconv2d"
 WORD, NATIVE_WORD = 32, 64
 """Channels that LCE's kernels, and ours, take at once."""
@@ -99,7 +98,7 @@ def _channels(flatbuffer: Flatbuffer) -> Found:
         "they are computed in words of so many, the rest of the last one for nothing",
         [operator for operator in _binary(flatbuffer) if ragged(operator)],
         f"1.9 to 2.4 times as fast by larq_el.runtime on x86 though there is more to compute, no gain by LCE's kernels "
-        f"{MEASURED}; LCE's guide asks for multiples of {WORD} ({GUIDE})",
+        f"{MEASURED}; LCE's model optimization guide asks for multiples of {WORD}",
     )
 
 
