@@ -69,7 +69,7 @@ def _padding(flatbuffer: Flatbuffer) -> Found:
     return (
         "pad with ones (pad_values=1) instead of zeros, which are no sign; near the borders that is another network",
         [operator for operator in _binary(flatbuffer) if zero_padded(operator)],
-        "1.00 to 1.06 times as fast by LCE's indirect kernels and 1.07 to 1.17 times by larq_el.runtime on x86 "
+        "1.00 to 1.05 times as fast by LCE's indirect kernels and 1.08 to 1.18 times by larq_el.runtime on x86 "
         f"{MEASURED}; 0.1 of 22.4 ms on a Pixel 1 (larq/compute-engine#267)",
     )
 
@@ -84,7 +84,7 @@ def _relu(flatbuffer: Flatbuffer) -> Found:
         "put the ReLU directly behind the convolution and the BatchNorm behind it, with padding of ones or none: both "
         "are then part of the convolution",
         [operator for operator in _binary(flatbuffer) if relu_behind(operator)],
-        "1.00 to 1.03 times as fast by LCE's indirect kernels and 1.08 to 1.14 times by larq_el.runtime on x86 "
+        "1.01 to 1.03 times as fast by LCE's indirect kernels and 1.06 to 1.14 times by larq_el.runtime on x86 "
         f"{MEASURED}; 1.0 of 22.4 ms on a Pixel 1 (larq/compute-engine#267)",
     )
 
@@ -97,7 +97,7 @@ def _channels(flatbuffer: Flatbuffer) -> Found:
         f"give binary convolutions a multiple of {NATIVE_WORD} input channels, of {WORD} where LCE alone runs them: "
         "they are computed in words of so many, the rest of the last one for nothing",
         [operator for operator in _binary(flatbuffer) if ragged(operator)],
-        f"1.9 to 2.4 times as fast by larq_el.runtime on x86 though there is more to compute, no gain by LCE's kernels "
+        f"1.2 to 1.4 times as fast by larq_el.runtime on x86 though there is more to compute, no gain by LCE's kernels "
         f"{MEASURED}; LCE's model optimization guide asks for multiples of {WORD}",
     )
 

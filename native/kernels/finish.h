@@ -98,13 +98,15 @@ inline float* lanes_of(const RowFinish& finish, size_t pixel) {
   return finish.magnitude == nullptr ? nullptr : finish.lanes + (pixel - finish.lanes_pixel) * kLanes;
 }
 
-// Whether no operand or group begins anew within the block.
+// Whether a row of `channels` that repeats does not begin anew within the block.
+inline bool is_within(const RowTile& tile, int channels) { return tile.channel % channels + kBlock <= channels; }
+
 inline bool is_whole(const RowTile& tile, const RowFinish& finish) {
-  if (tile.channels != kBlock || tile.channel % kBlock != 0) return false;
+  if (tile.channels != kBlock) return false;
   for (int i = 0; i < finish.count; ++i) {
-    if (finish.steps[i].kind == RowStep::kAdd && finish.steps[i].channels % kBlock != 0) return false;
+    if (finish.steps[i].kind == RowStep::kAdd && !is_within(tile, finish.steps[i].channels)) return false;
   }
-  return finish.groups == nullptr || finish.group_channels % kBlock == 0;
+  return finish.groups == nullptr || is_within(tile, finish.group_channels);
 }
 
 // Asks for the cache lines of a block's row. Rows of one block lie apart, which the processor's own prefetching does not
@@ -163,56 +165,68 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
   }
 }
 
-inline void apply_each(const RowStep& step, const RowTile& tile, int pixel, float* y) {
-  const size_t at = tile.pixel + pixel;
-  for (int c = 0; c < tile.channels; ++c) {
-    const float* operand = operand_of(step, at, tile.channel + c);
-    switch (step.kind) {
-      case RowStep::kScale:
-      case RowStep::kScalePixel:
-        y[c] *= *operand;
-        break;
-      case RowStep::kShift:
-        y[c] += *operand;
-        break;
-      case RowStep::kAdd:
-        y[c] += *operand * step.scale;
-        break;
-      case RowStep::kRelu:
-        y[c] = y[c] > 0.0f ? y[c] : 0.0f;
-        break;
-      case RowStep::kPrelu:
-        y[c] = y[c] < 0.0f ? y[c] * *operand : y[c];
-        break;
-    }
+// Calls `each(channel of the row, channel of the block, count)` for the parts of a block between which a row of
+// `channels` begins anew.
+template <class Each>
+inline void for_each_part(const RowTile& tile, int channels, const Each& each) {
+  int at = tile.channel % channels;
+  for (int done = 0; done < tile.channels; at = 0) {
+    const int left = tile.channels - done, count = channels - at < left ? channels - at : left;
+    each(at, done, count);
+    done += count;
   }
 }
 
-// Blocks that are not whole, channel by channel.
+// A step's operand for a pixel, as a whole block: with zeros behind the last channel.
+inline const float* whole_operand(const RowStep& step, const RowTile& tile, int pixel, float* block) {
+  const size_t at = tile.pixel + pixel;
+  if (step.kind == RowStep::kAdd) {
+    const float* row = step.operand + at * step.channels;
+    for_each_part(tile, step.channels, [&](int from, int to, int count) {
+      memcpy(block + to, row + from, sizeof(float) * count);
+    });
+    return block;
+  }
+  if (step.kind == RowStep::kScalePixel || step.kind == RowStep::kRelu) return operand_of(step, at, tile.channel);
+  // the same for all pixels
+  if (pixel == 0) memcpy(block, step.operand + tile.channel, sizeof(float) * tile.channels);
+  return block;
+}
+
+// Blocks that are not whole: what they lack is filled up on the stack.
 template <class Isa>
 inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
+  alignas(64) float operands[kMaxSteps][kBlock] = {};
+  const uint64_t stored = tile.channels == kBlock ? ~uint64_t{0} : (uint64_t{1} << tile.channels) - 1;
   for (int p = 0; p < tile.pixels; ++p) {
     alignas(64) float y[kBlock] = {};
     const size_t pixel = tile.pixel + p;
+    Row<Isa> row;
     if (tile.acc != nullptr) {
-      transform_row(*tile.acc, p, *tile.transform, y);
+      row.transform(tile.acc->acc + p * kBlock, correction_of(*tile.acc, p), *tile.transform);
     } else {
       memcpy(y, tile.values + p * tile.stride, sizeof(float) * tile.channels);
+      row.read(y);
     }
-    for (int i = 0; i < finish.count; ++i) apply_each(finish.steps[i], tile, p, y);
+    for (int i = 0; i < finish.count; ++i) {
+      row.apply(finish.steps[i], whole_operand(finish.steps[i], tile, p, operands[i]));
+    }
+    row.write(y);
     if (finish.values != nullptr) {
       memcpy(finish.values + pixel * finish.stride + tile.channel, y, sizeof(float) * tile.channels);
     }
-    if (bits != nullptr) bits[p] = Isa::negative(y) | static_cast<uint64_t>(Isa::negative(y + 32)) << 32;
-    float total = 0.0f;
-    for (int c = 0; c < tile.channels; ++c) total += y[c] < 0.0f ? -y[c] : y[c];
-    if (finish.magnitude != nullptr) *lanes_of(finish, pixel) += total;
-    if (finish.groups == nullptr) continue;
-    for (int c = 0; c < tile.channels; ++c) {
-      const int channel = tile.channel + c;
-      float* group = finish.groups + pixel * finish.group_channels + channel % finish.group_channels;
-      *group = channel < finish.group_channels ? y[c] : *group + y[c];
+    if (bits != nullptr) bits[p] = (Isa::negative(y) | static_cast<uint64_t>(Isa::negative(y + 32)) << 32) & stored;
+    if (finish.magnitude != nullptr) {
+      memset(y + tile.channels, 0, sizeof(float) * (kBlock - tile.channels));
+      row.read(y);
+      row.add_magnitudes(lanes_of(finish, pixel));
     }
+    if (finish.groups == nullptr) continue;
+    float* group = finish.groups + pixel * finish.group_channels;
+    for_each_part(tile, finish.group_channels, [&](int to, int from, int count) {
+      const bool first = tile.channel + from < finish.group_channels;
+      for (int c = 0; c < count; ++c) group[to + c] = first ? y[from + c] : group[to + c] + y[from + c];
+    });
   }
 }
 

@@ -73,7 +73,7 @@ def test_advice_is_printed_and_on_the_page(capsys):
     print_report(conversion.report, "title")
     printed = " ".join(capsys.readouterr().out.split())
     assert "Advice: pad with ones (pad_values=1)" in printed
-    assert "(conv_0, conv_1, conv_2 and 2 more). Gain: 1.00 to 1.06 times" in printed
+    assert "(conv_0, conv_1, conv_2 and 2 more). Gain: 1.00 to 1.05 times" in printed
     html = page(conversion.report, "title")
     assert "pad with ones" in html
     assert "conv_0, conv_1, conv_2, conv_3, conv_4" in html

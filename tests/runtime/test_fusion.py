@@ -117,7 +117,9 @@ def fused_operators(model, samples):
     return [node.operator for node in Interpreter(flatbuffer).profile(samples[:1], runs=1).nodes]
 
 
-@pytest.mark.parametrize(("channels", "out"), [(64, 64), (128, 64), (64, 128), (192, 64), (24, 48), (40, 8), (100, 50)])
+@pytest.mark.parametrize(
+    ("channels", "out"), [(64, 64), (128, 64), (64, 128), (192, 64), (24, 48), (96, 96), (288, 96), (40, 8), (100, 50)]
+)
 @pytest.mark.parametrize("strides", [1, 2])
 def test_squeeze_expand_and_identity_with_k_become_one_operator(channels, out, strides):
     image = keras.Input((6, 5, channels))
