@@ -51,8 +51,8 @@ def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
 def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
     """The Keras layer of each convolution, by the convolution's position in the flatbuffer.
 
-    First by the kernel's signs; what is left, such as a kernel that int8 rounded to zeros, by its shape in the order of
-    execution.
+    First by the kernel's signs, each layer once, then those of layers that are called again; what is left, such as a
+    kernel that int8 rounded to zeros, by its shape in the order of execution.
 
     # Arguments
         keras_layers: of the model, in the order of execution; one that is called several times, as often.
@@ -64,14 +64,17 @@ def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> di
     layers = [(layer, signs) for layer in weighted for signs in _signs(layer)]
     signs_of = {conv.node: kernel_signs(flatbuffer.operators[conv.node]) for conv in report.convolutions}
     found: dict[int, Any] = {}
-    for exact in (True, False):
+    left = list(layers)
+    # the second pass finds what shared layers compute again
+    for candidates, exact in ((left, True), (layers, True), (left, False)):
         for node, signs in signs_of.items():
             if node in found or signs is None:
                 continue
-            for at, (layer, candidate) in enumerate(layers):
+            for at, (layer, candidate) in enumerate(candidates):
                 if candidate.shape == signs.shape and (not exact or np.array_equal(candidate, _upright(signs))):
                     found[node] = layer
-                    del layers[at]
+                    if candidates is left:
+                        del left[at]
                     break
     return found
 

@@ -104,6 +104,16 @@ def test_a_binary_kernel_alone_is_explained():
     assert "only its kernel is binary" in conv.reason
 
 
+def test_each_call_of_a_shared_layer_is_reported():
+    image = keras.Input((8, 8, 32))
+    shared = lq.layers.QuantConv2D(32, 1, name="shared", **BINARY)
+    x = shared(lq.quantizers.SteSign()(image))
+    y = shared(keras.layers.Reshape((4, 16, 32))(lq.quantizers.SteSign()(x)))
+    report = convert(keras.Model(image, y)).report
+    assert [(conv.layer, conv.binary) for conv in report.convolutions] == [("shared", True), ("shared", False)]
+    assert [conv.layer for conv in report.lost] == ["shared"]
+
+
 def test_layers_of_a_nested_model_are_named(linked_model):
     image = keras.Input((8, 8, 3))
     outer = keras.Model(image, linked_model(image))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from larq_el._keras import keras, lq, tf
+from larq_el.convert import convert
 from larq_el.layers import ActivationShifts, BasesConv2D, TernaryThresholds
 from larq_el.quantizers import WeightBases, convolutions
 
@@ -166,3 +167,14 @@ def test_a_round_trip_keeps_the_outputs(tmp_path, policy):
     x = _random(2, 4, 4, 8)
     np.testing.assert_array_equal(loaded.predict_on_batch(x), model.predict_on_batch(x))
     assert [layer.get_config() for layer in loaded.layers] == [layer.get_config() for layer in model.layers]
+
+
+def test_large_kernels_are_constants_of_the_flatbuffer():
+    """LCE computes no constant that takes more bytes than what it is computed from, unless it is small."""
+    image = keras.Input((4, 4, 128))
+    layer = BasesConv2D(
+        128, 3, input_quantizer="ste_sign", kernel_quantizer=WeightBases(3), kernel_constraint="weight_clip"
+    )
+    report = convert(keras.Model(image, layer(ActivationShifts(1)(image)))).report
+    assert [conv.binary for conv in report.convolutions] == [True] * 3
+    assert report.unresolved == ()
