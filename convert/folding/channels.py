@@ -93,7 +93,11 @@ def _scaled(tensor: Tensor, flatbuffer: Flatbuffer) -> list[Tensor]:
         return []
     if producer.name == BCONV:
         return [tensor] if takes_factors(producer) else []
-    inputs = [_scaled(one, flatbuffer) for one in producer.inputs if one is not None]
+    inputs = [
+        # one channel that is spread over all of them cannot take a factor for each
+        _scaled(one, flatbuffer) if one is not None and one.shape[-1:] == tensor.shape[-1:] else []
+        for one in producer.inputs
+    ]
     if producer.name in ("ADD", "ADD_N") and all(inputs):
         return [tensor, *(one for each in inputs for one in each)]
     if producer.name == "MUL" and any(inputs):

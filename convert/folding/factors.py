@@ -146,8 +146,10 @@ def _spread(edges: list[Product], pinned: int) -> dict[int, float]:
 def _tie(operator: Operator, flatbuffer: Flatbuffer, classes: Sets) -> None:
     """Joins the tensors of an operator that take one factor; pins those of one that lets no factor pass."""
     tensors = [one.index for one in (*operator.inputs, *operator.outputs) if one is not None and _is_value(one)]
+    # of a constant that is tiled, say, there is nothing that could take a factor
+    computed = any(one is not None and _is_value(one) for one in operator.inputs)
     if operator.activation in POSITIVE:
-        if operator.name in LINEAR | SUMS:
+        if operator.name in SUMS or (operator.name in LINEAR and computed):
             for one in tensors[1:]:
                 classes.join(tensors[0], one)
             return

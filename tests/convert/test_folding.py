@@ -61,6 +61,9 @@ def _check(model, gone, differing=0.0):
     content = _content(model)
     folded = fold(content)
     assert folded.operators == gone
+    if not gone:
+        assert folded.content == content
+        return folded
     before, after = (_values(one, _images(model)) for one in (content, folded.content))
     left = set(before) & set(after)
     assert left >= set(Flatbuffer(content).outputs)
@@ -107,6 +110,13 @@ def test_a_batchnorm_behind_a_sum_of_convolutions_goes_into_all_of_them_and_its_
     folded = _check(keras.Model(image, _norm()(x)), {"MUL": 1, "ADD": 1})
     biases = [one.input(3).data for one in Flatbuffer(folded.content).operators if one.name == "LceBconv2d"]
     assert sum(bool(np.any(bias)) for bias in biases) == 1
+
+
+@pytest.mark.parametrize(("layer", "gone"), [(keras.layers.Multiply, {"MUL": 1}), (keras.layers.Add, {})])
+def test_one_channel_that_is_spread_takes_no_factor_of_each(layer, gone):
+    image = keras.Input((6, 6, 32))
+    x = layer()([_conv(1)(image), _conv(16)(image)])
+    _check(keras.Model(image, keras.layers.ReLU()(_norm()(x))), gone)
 
 
 def test_gammas_vanish_where_the_rest_can_take_their_factors():
@@ -157,6 +167,23 @@ def test_a_factor_that_an_output_would_show_stays():
     model = keras.Model(image, link([_norm()(_conv(64)(image)), image]))
     link.gamma.assign(3.0)
     assert fold(_content(model)).operators == {}
+
+
+def test_a_factor_does_not_pass_to_a_table():
+    """What is gathered from a constant is computed, and nothing in it can take a factor."""
+    image, which = keras.Input((4, 4, 8), name="image"), keras.Input((1, 1), dtype="int32", name="which")
+    x = keras.layers.Conv2D(32, 1)(image)
+    link = ElasticLink()
+    y = link([_norm()(_conv(64)(x)), x])
+    y = y + tf.gather(tf.constant(np.random.default_rng(0).normal(size=(5, 64)).astype("float32")), which)
+    link.gamma.assign(4.0)
+    content = _content(keras.Model([image, which], keras.layers.Conv2D(3, 1)(y)))
+    assert "GATHER" in {one.name for one in Flatbuffer(content).operators}
+    given = {"float32": np.ones((1, 4, 4, 8), "float32"), "int32": np.full((1, 1, 1), 3, "int32")}
+    run = interpreter(content)
+    inputs = [given[np.dtype(kind).name] for kind in run.input_types]
+    before, after = run.predict(inputs), interpreter(fold(content).content).predict(inputs)
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("gate", [False, True])
