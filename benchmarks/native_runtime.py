@@ -2,9 +2,10 @@
 
     python benchmarks/native_runtime.py [--runs 60] [--threads 1] [--output benchmarks/results]
 
-Each network is converted (untrained: latency does not depend on the weights), with its full-precision rest as float32
-and as int8. All run in turn in one process; medians and ratios are written to a Markdown file named after its
-environment. `python native/build.py bench` measures the kernels by themselves, in multiply-accumulates a cycle.
+Each network is converted (untrained: latency does not depend on the weights), with its full-precision rest as float32,
+as int8 and as static int8. All run in turn in one process; medians and ratios are written to a Markdown file named
+after its environment. `python native/build.py bench` measures the kernels by themselves, in multiply-accumulates a
+cycle.
 """
 
 import argparse
@@ -12,26 +13,30 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from larq_el import zoo
 from larq_el._keras import keras
 from larq_el.benchmark import Measurement, benchmark, environment
 from larq_el.convert import convert
+from larq_el.convert.float_rest import STATIC
 from larq_el.files import write_atomically
 
 BACKBONES = ("resnet26", "resnet50")
 METHODS = ("el", "s", "full_precision")
-RESTS = ("float32", "int8")
+RESTS = ("float32", "int8", "int8-static")
 
 
 def files(folder: Path) -> list[Path]:
     paths = []
+    noise = np.random.default_rng(0).normal(size=(4, 224, 224, 3)).astype(np.float32)
     for backbone in BACKBONES:
         for method in METHODS:
             keras.backend.clear_session()
             model = zoo.create_model(backbone, method)
             for rest in RESTS:
                 path = folder / f"{model.name}_{rest}.tflite"
-                convert(model, float_ops=rest).save(path)
+                convert(model, float_ops=rest, samples=noise if rest == STATIC else None).save(path)
                 paths.append(path)
     return paths
 

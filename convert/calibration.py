@@ -3,7 +3,7 @@
 ai-edge-quantizer's own calibrator runs the model in an interpreter that lacks LCE's operators.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,31 +16,35 @@ MOST = 500
 """Samples to calibrate on; more widen the ranges little."""
 
 
-def calibration_count(samples: int) -> int:
+def calibration_count(samples: int, batch: int = 1) -> int:
     """How many of the samples calibrate: the first 500 of them, at most half, so that others are left to measure on.
 
     # Arguments
         samples: how many there are.
+        batch: how many the model takes at a time; the result fills whole batches.
 
     # Raises
-        ValueError: where there are less than two.
+        ValueError: where there are less than two batches.
     """
-    if samples < 2:
+    if samples < 2 * batch:
+        one = "one" if batch == 1 else f"a batch of {batch}"
         raise UserError(
-            f"calibration needs at least 2 samples, one of them to measure on, got {samples}; give some hundred."
+            f"calibration needs at least {2 * batch} samples, {one} of them to measure on, got {samples}; give some "
+            "hundred."
         )
-    return min(MOST, samples // 2)
+    return max(min(MOST // batch, samples // batch // 2), 1) * batch
 
 
 def ranges(
-    flatbuffer: Flatbuffer, samples: Sequence[np.ndarray], operators: Collection[str]
+    flatbuffer: Flatbuffer, samples: Sequence[np.ndarray], operators: Collection[str], count: int | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The lowest and the highest value of each float tensor that operators read or write.
+    """The lowest and the highest value of each float tensor that operators read or write, on whole batches.
 
     # Arguments
         flatbuffer: the model in float32.
         samples: an array for each input, in the flatbuffer's order.
         operators: names of the operators.
+        count: how many samples to use, of whole batches; None for all.
 
     # Returns
         "min" and "max" by the tensor's name, as ai-edge-quantizer takes them.
@@ -52,10 +56,10 @@ def ranges(
     if not shown:
         return {}
     model = interpreter(flatbuffer.with_outputs([tensor.index for tensor in shown]), indirect=True, xnnpack=True)
-    samples = fitted(model, samples)
+    samples, size = fitted(model, samples), model.input_shapes[0][0]
     found: dict[str, dict[str, np.ndarray]] = {}
-    for at in range(len(samples[0])):
-        values = model.interpreter.predict([array[at : at + 1] for array in samples])
+    for at in range(0, len(samples[0][:count]), size):
+        values = model.interpreter.predict([array[at : at + size] for array in samples])
         for tensor, array in zip(shown, values, strict=True):
             low, high = array.min(keepdims=True), array.max(keepdims=True)
             known = found.setdefault(tensor.name, {"min": low, "max": high})
@@ -71,7 +75,7 @@ def _activations(flatbuffer: Flatbuffer, operators: Collection[str]) -> list[Ten
 
 
 def fitted(model: Any, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The samples in the types that an interpreter takes.
+    """The samples in the types that an interpreter takes, as many as fill whole batches of its size.
 
     # Arguments
         model: LCE's interpreter.
@@ -81,10 +85,34 @@ def fitted(model: Any, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
         ValueError: where they do not fit the model.
     """
     shapes = [tuple(shape) for shape in model.input_shapes]
-    given = [values.shape[1:] for values in samples]
-    if given != [shape[1:] for shape in shapes] or any(shape[0] != 1 for shape in shapes):
+    if [values.shape[1:] for values in samples] != [shape[1:] for shape in shapes]:
         raise UserError(
-            f"samples must be arrays of shapes {', '.join(str(('N', *shape[1:])) for shape in shapes)}, the "
-            f"model's batch free; got {', '.join(str(values.shape) for values in samples)}."
+            f"samples must be arrays of shapes {', '.join(str(('N', *shape[1:])) for shape in shapes)}, got "
+            f"{', '.join(str(values.shape) for values in samples)}."
         )
-    return [values.astype(kind) for values, kind in zip(samples, model.input_types, strict=True)]
+    count, size = len(samples[0]), shapes[0][0]
+    if any(shape[0] != size for shape in shapes):
+        raise UserError(f"all inputs must take as many samples at a time, they take {_listed(s[0] for s in shapes)}.")
+    if any(len(values) != count for values in samples):
+        raise UserError(f"each input must have as many samples, got {_listed(map(len, samples))}.")
+    if count < size:
+        raise UserError(f"the model computes {size} samples at a time, got {count}; give at least as many.")
+    return [
+        _cast(values[: count // size * size], kind) for values, kind in zip(samples, model.input_types, strict=True)
+    ]
+
+
+def _listed(counts: Iterable[int]) -> str:
+    return " and ".join(map(str, counts))
+
+
+def _cast(values: np.ndarray, kind: Any) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = values.astype(kind)
+    bad = ~(np.isfinite(values) & np.isfinite(cast))
+    if bad.any():
+        raise UserError(
+            f"samples must be finite as {cast.dtype}, got {values[bad][0]} in {int(bad.sum())} of {bad.size} places; "
+            "leave those samples out."
+        )
+    return cast

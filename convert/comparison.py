@@ -1,5 +1,6 @@
 """How far a flatbuffer is from its Keras model, gathered batch by batch."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from math import factorial
@@ -116,8 +117,8 @@ class Comparison:
     def add_outputs(self, expected: list[np.ndarray], got: list[np.ndarray]) -> None:
         """Compares the networks' outputs for one batch."""
         for at, (wanted, given) in enumerate(zip(expected, got, strict=True)):
-            self._agree[at].append(_agree(wanted, given))
-            self._outputs[at].append(_difference(wanted, given).ravel())
+            self._agree[at].append(agree(wanted, given))
+            self._outputs[at].append(differences(wanted, given).ravel())
 
     def add_layers(self, calls: list[Call], got: dict[int, np.ndarray]) -> None:
         """Compares the layers for one batch: the calls of the Keras model with the tensors of the flatbuffer."""
@@ -164,17 +165,22 @@ def _nearest(sums: np.ndarray, whole: np.ndarray) -> int:
     return min(range(len(sums)), key=lambda at: (sums[at][3], whole[at % len(whole)][3]))
 
 
-def _agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
+def has_classes(shape: Sequence[int]) -> bool:
+    """Whether an output of this shape, the batch first, has classes to choose from."""
+    return len(shape) > 1 and shape[-1] > 1
+
+
+def agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
     """Whether each sample has the same most likely class; without classes, the share of values that do not differ."""
-    if expected.ndim > 1 and expected.shape[-1] > 1:
+    if has_classes(expected.shape):
         # where one of them is NaN, argmax gives its place
         same = (expected.argmax(axis=-1) == got.argmax(axis=-1)) & np.isfinite(got).all(axis=-1)
     else:
-        same = ~_differs(expected, got, _difference(expected, got))
+        same = ~_differs(expected, got, differences(expected, got))
     return same.reshape(len(expected), -1).mean(axis=1)
 
 
-def _difference(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
+def differences(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
     """Absolute differences; infinite where one is no number and the other is."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
@@ -191,6 +197,6 @@ def _differs(expected: np.ndarray, got: np.ndarray, difference: np.ndarray) -> n
 def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray) -> None:
     """Adds one batch to the sums of a layer's candidate."""
     got = got.reshape(expected.shape)
-    difference = _difference(expected, got)
+    difference = differences(expected, got)
     sums[0] = max(sums[0], difference.max(initial=0.0))
     sums[1:] += _differs(expected, got, difference).sum(), difference.size, difference.sum()

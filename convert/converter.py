@@ -1,6 +1,7 @@
 """Conversion of a Keras model to a Larq Compute Engine flatbuffer."""
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
+from larq_el._lce import interpreter
+from larq_el.convert.calibration import fitted
 from larq_el.convert.causes import NativeMessages, cause, native_messages
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_check import check_float_ops, difference_of
 from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
-from larq_el.convert.folding import fold
+from larq_el.convert.folding import first_difference, fold
 from larq_el.convert.matching import report_for
 from larq_el.convert.precision import in_float32
-from larq_el.convert.report import Folding, Report
+from larq_el.convert.report import Folding, Report, structure
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
@@ -91,7 +94,14 @@ def convert(
     _check(model)
     model = in_float32(model)
     content = _run_converter(model)
-    arrays = None if samples is None else _in_order(model, content, samples)
+    _check_resolved(model, content)
+    _check_runs(model, content)
+    arrays = None
+    if samples is not None:
+        given = _in_order(model, content, samples)
+        arrays = fitted(interpreter(content, indirect=True), given)
+        if labels is not None and len(labels) == len(given[0]):
+            labels = labels[: len(arrays[0])]  # what fills no batch is left out
     folded = None
     if folding:
         content, folded = _folded(content, arrays)
@@ -100,23 +110,60 @@ def convert(
         full, content = content, quantize_float_ops(content, float_ops, arrays)
         if arrays is not None:
             check = check_float_ops(full, content, float_ops, arrays, labels)
+        _check_runs(model, content)
     report = replace(report_for(model, Flatbuffer(content)), float_check=check, folding=folded)
-    if report.unresolved:
-        raise UserError(
-            f"{model.name!r} uses {', '.join(report.unresolved)}, which neither TFLite nor the Larq Compute Engine "
-            "has an operator for; replace the layer that needs it."
-        )
     return Conversion(content, report)
 
 
+def _check_resolved(model: Any, content: bytes) -> None:
+    if unresolved := structure(Flatbuffer(content)).unresolved:
+        raise UserError(
+            f"{model.name!r} uses {', '.join(unresolved)}, which neither TFLite nor the Larq Compute Engine has an "
+            "operator for; replace the layer that needs it."
+        )
+
+
 def _folded(content: bytes, samples: list[np.ndarray] | None) -> tuple[bytes, Folding | None]:
+    """The folded flatbuffer where it computes the same as `content` on a batch, `content` otherwise."""
     folded = fold(content)
     if not folded.operators:
         return content, None
+    if refused := first_difference(content, folded.content, _batch(content, samples)):
+        return content, Folding({}, refused)
     if samples is None:
         return folded.content, Folding(folded.operators)
     agreement, difference = difference_of(content, folded.content, samples)
-    return folded.content, Folding(folded.operators, len(samples[0]), agreement, difference)
+    report = Folding(folded.operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
+    return folded.content, report
+
+
+def _batch(content: bytes, samples: list[np.ndarray] | None) -> list[np.ndarray]:
+    """A batch of each input: of the samples, or random reals and zeros for integers."""
+    random = np.random.default_rng(0)
+    batch = []
+    flatbuffer = Flatbuffer(content)
+    for at, index in enumerate(flatbuffer.inputs):
+        tensor = flatbuffer.tensors[index]
+        values = random.normal(size=tensor.shape) if tensor.dtype == "float32" else np.zeros(tensor.shape)
+        if samples is not None and len(samples[at]) >= tensor.shape[0]:
+            values = samples[at][: tensor.shape[0]]
+        batch.append(values.astype(tensor.dtype))
+    return batch
+
+
+def _check_runs(model: Any, content: bytes) -> None:
+    """The converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
+    messages = NativeMessages()
+    try:
+        with native_messages() as messages:
+            interpreter(content, indirect=True).interpreter.predict(_batch(content, None))
+    except (UserError, RuntimeError) as error:
+        printed = re.search("ERROR: (.+)", messages.text)
+        reason = printed[1] if printed else first_line(error)
+        raise UserError(
+            f"the Larq Compute Engine converts {model.name!r} to a file that its own interpreter cannot run "
+            f"({reason.rstrip('.')}); change the layer that this is about."
+        ) from error
 
 
 def _in_order(model: Any, content: bytes, samples: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -143,11 +190,11 @@ def _check(model: Any) -> None:
             f"{model.name!r} is a subclassed model without fixed inputs: build it with keras.Input and "
             "keras.Model(inputs, outputs), or export it as a SavedModel with a signature."
         )
-    shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
-    for shape in shapes:
-        if None in shape[1:]:
+    for tensor in model.inputs:
+        if None in tensor.shape[1:]:
             raise UserError(
-                f"{model.name!r} has an input of shape {shape}: build it with a fixed input_shape to convert it."
+                f"{model.name!r} has an input of shape {tuple(tensor.shape)}: build it with a fixed input_shape to "
+                "convert it."
             )
     check_not_empty(model)
     check_finite(model)
@@ -177,7 +224,7 @@ def _save_inference(model: Any, folder: str) -> None:
 
     @tf.function(input_signature=inputs)
     def serve(*tensors: Any) -> Any:
-        return model(list(tensors) if len(tensors) > 1 else tensors[0], training=False)
+        return model(tf.nest.pack_sequence_as(model.input, tensors), training=False)
 
     module = tf.Module()
     module.weights = model.weights

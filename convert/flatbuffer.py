@@ -103,6 +103,9 @@ class Flatbuffer:
     # Arguments
         source: the bytes of a flatbuffer, or its path.
 
+    # Attributes
+        metadata: the entries of the file's metadata, by their names.
+
     # Raises
         ValueError: where there is no such file, or it is not a whole TFLite model.
     """
@@ -117,6 +120,7 @@ class Flatbuffer:
             _check_extent(self.content)
             self._model = unpack(self.content)
             self.operators = self._operators()
+            self.metadata = self._metadata()
         except DAMAGE as error:
             raise self.damaged(error) from error
 
@@ -130,6 +134,7 @@ class Flatbuffer:
         flatbuffer = cls.__new__(cls)
         flatbuffer.content, flatbuffer.name, flatbuffer._model = b"", "the flatbuffer", model
         flatbuffer.operators = flatbuffer._operators()
+        flatbuffer.metadata = flatbuffer._metadata()
         return flatbuffer
 
     def damaged(self, error: BaseException) -> UserError:
@@ -173,6 +178,12 @@ class Flatbuffer:
         return list(self._model.subgraphs[0].inputs)
 
     @property
+    def batch(self) -> int:
+        """How many samples the model computes at a time."""
+        shape = self.tensors[self.inputs[0]].shape if self.inputs else ()
+        return shape[0] if shape else 1
+
+    @property
     def outputs(self) -> list[int]:
         """Indices of the model's output tensors."""
         return list(self._model.subgraphs[0].outputs)
@@ -192,15 +203,13 @@ class Flatbuffer:
         maps = getattr(signatures[0], ports) or [] if len(signatures) == 1 else []
         return {port.name.decode(): port.tensorIndex for port in maps if port.name}
 
-    @property
-    def metadata(self) -> dict[str, bytes]:
-        """The entries of the file's metadata, by their names."""
+    def _metadata(self) -> dict[str, bytes]:
         entries = self._model.metadata or []
         return {(one.name or b"").decode(): _bytes(self._model.buffers[one.buffer].data) for one in entries}
 
     @property
     def subgraphs(self) -> int:
-        """Number of graphs; those behind the first are the bodies of loops and branches."""
+        """Number of graphs; those behind the first are bodies of loops and branches, or other signatures."""
         return len(self._model.subgraphs)
 
     def _operators(self) -> list[Operator]:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from larq_el._lce import interpreter
+from larq_el._lce import interpreter, predict
 from larq_el.convert.calibration import calibration_count, fitted
+from larq_el.convert.comparison import agree, differences, has_classes
+from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_rest import STATIC
 from larq_el.convert.report import FloatCheck
 from larq_el.errors import UserError
@@ -14,27 +16,30 @@ from larq_el.errors import UserError
 def check_float_ops(
     before: bytes, after: bytes, float_ops: str, samples: Sequence[np.ndarray], labels: np.ndarray | None = None
 ) -> FloatCheck:
-    """Compares two flatbuffers of one model by the classes that their first output names.
+    """Compares two flatbuffers of one model at their outputs, and by their accuracy where labels are known.
 
-    Samples that calibrated the model are left out.
+    Samples that calibrated the model are left out, and those that do not fill a batch of its size.
 
     # Arguments
         before, after: the flatbuffers.
         float_ops: what the float rest of `after` computes with.
         samples: an array for each input, in the flatbuffer's order.
-        labels: the samples' classes, if they are known.
+        labels: the samples' classes, if they are known; not looked at where the first output has no classes.
 
     # Raises
         ValueError: where the samples do not fit the model.
     """
-    calibrated_on = calibration_count(len(samples[0])) if float_ops == STATIC else 0
-    kept = [values[calibrated_on:] for values in samples]
-    named = [_outputs(content, kept).argmax(axis=-1) for content in (before, after)]
-    right = None if labels is None else [classes == _labels(labels, classes, calibrated_on) for classes in named]
+    calibrated_on = calibration_count(len(samples[0]), Flatbuffer(before).batch) if float_ops == STATIC else 0
+    outputs = [_outputs(content, samples, calibrated_on) for content in (before, after)]
+    right = None
+    if labels is not None and has_classes(outputs[0][0].shape):
+        named = [values[0].argmax(axis=-1) for values in outputs]
+        wanted = _labels(labels, len(samples[0]), named[0].shape, calibrated_on)
+        right = [classes == wanted for classes in named]
     return FloatCheck(
         float_ops,
-        len(kept[0]),
-        agreement=float((named[0] == named[1]).mean()),
+        len(outputs[0][0]),
+        agreement=_agreement(*outputs),
         top1_before=None if right is None else float(right[0].mean()),
         top1_after=None if right is None else float(right[1].mean()),
         bytes_before=len(before),
@@ -45,30 +50,36 @@ def check_float_ops(
 
 
 def difference_of(before: bytes, after: bytes, samples: Sequence[np.ndarray]) -> tuple[float, float]:
-    """How far two flatbuffers of one model are apart at their first output.
+    """How far two flatbuffers of one model are apart, at the output where they are farthest.
 
     # Arguments
         before, after: the flatbuffers.
-        samples: an array for each input, in the flatbuffer's order.
+        samples: an array for each input, in the flatbuffer's order; those that do not fill a batch are left out.
 
     # Returns
-        The share of samples with the same most likely class, 0 to 1, and the largest difference of the outputs.
+        The share of samples that agree as `agree` tells, 0 to 1, and the largest difference of the outputs.
 
     # Raises
         ValueError: where the samples do not fit the model.
     """
     one, other = (_outputs(content, samples) for content in (before, after))
-    return float((one.argmax(axis=-1) == other.argmax(axis=-1)).mean()), float(np.abs(one - other).max())
+    return _agreement(one, other), max(float(differences(*pair).max()) for pair in zip(one, other, strict=True))
 
 
-def _labels(labels: np.ndarray, classes: np.ndarray, skipped: int) -> np.ndarray:
-    wanted = (len(classes) + skipped, *classes.shape[1:])
+def _agreement(before: list[np.ndarray], after: list[np.ndarray]) -> float:
+    """Of the output that agrees least."""
+    return min(float(agree(*pair).mean()) for pair in zip(before, after, strict=True))
+
+
+def _labels(labels: np.ndarray, samples: int, shape: tuple[int, ...], skipped: int) -> np.ndarray:
+    """The labels of the samples that are compared, whose classes have this shape."""
+    wanted = (samples, *shape[1:])
     if labels.shape != wanted:
         raise UserError(
             f"labels must have shape {wanted}, one class for each sample, got {labels.shape}; give the number of each "
             "sample's class."
         )
-    return labels[skipped:]
+    return labels[skipped : skipped + shape[0]]
 
 
 def _standard_error(before: np.ndarray, after: np.ndarray) -> float:
@@ -76,7 +87,6 @@ def _standard_error(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.std(after.astype(float) - before) / np.sqrt(before.size))
 
 
-def _outputs(content: bytes, samples: Sequence[np.ndarray]) -> np.ndarray:
+def _outputs(content: bytes, samples: Sequence[np.ndarray], skipped: int = 0) -> list[np.ndarray]:
     model = interpreter(content, indirect=True, xnnpack=True)
-    output = model.predict(fitted(model, samples))
-    return np.asarray(output[0] if isinstance(output, list) else output)
+    return predict(model, [values[skipped:] for values in fitted(model, samples)])

@@ -106,8 +106,8 @@ def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.n
     content, recipe = Flatbuffer(flatbuffer), [*RECIPES[float_ops]]
     calibrated = None
     if float_ops == STATIC and samples is not None:
-        count = calibration_count(len(samples[0]))
-        calibrated = ranges(content, [values[:count] for values in samples], _CALIBRATED)
+        count = calibration_count(len(samples[0]), content.batch)
+        calibrated = ranges(content, samples, _CALIBRATED, count)
         recipe += _INT8_STATIC if calibrated else []
     if float_ops != "float16":
         recipe += map(_kept, exact_operators(content))

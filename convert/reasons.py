@@ -29,7 +29,8 @@ def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bo
         binary_in_keras: whether the Keras layer is binary; None where it is not known, then its kernel and input tell.
 
     # Returns
-        "full precision" for a layer that was never binary, a sentence's worth otherwise.
+        "full precision" for a layer that was never binary, or the type of its weights such as "int8"; a sentence's
+        worth otherwise.
     """
     between, signs = _between_signs_and(operator, flatbuffer)
     kernel = _kernel_kind(operator)
@@ -38,7 +39,10 @@ def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bo
     if not binary_in_keras:
         if kernel == "binary":
             return "only its kernel is binary; LCE runs a convolution on bits where its input is binary too"
-        return "only its input is binary" if signs and kernel == "float" else FULL_PRECISION
+        if signs and kernel == "float":
+            return "only its input is binary"
+        dtype = operator.input(1).dtype
+        return dtype if dtype.startswith("int") else FULL_PRECISION
     if operator.name in IMPOSSIBLE:
         return IMPOSSIBLE[operator.name]
     if not signs:

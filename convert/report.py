@@ -58,7 +58,8 @@ class FloatCheck:
     # Attributes
         float_ops: what the rest computes with.
         samples: number of samples that are compared.
-        agreement: share of the samples with the same most likely class as before, 0 to 1.
+        agreement: share of the samples with the same most likely class as before, 0 to 1; of an output without classes,
+            with values that do not differ; of several outputs, the least.
         top1_before, top1_after: accuracy, 0 to 1; None where the classes are not known.
         bytes_before, bytes_after: sizes of the files.
         calibrated_on: number of other samples, which the ranges of the activations are from; 0 where none are needed.
@@ -82,13 +83,15 @@ class Folding:
     """What was taken out of a flatbuffer because inference does not need it.
 
     # Attributes
-        operators: how many of each kind.
+        operators: how many of each kind; none where the result would have differed.
+        refused: the first tensor that would have differed though all that it is computed from is the same, "" for none.
         samples: number of samples on which the flatbuffers before and after are compared; 0 where none were given.
-        agreement: share of them with the same most likely class, 0 to 1; None without samples.
+        agreement: share of them that agree, 0 to 1, as of `FloatCheck`; None without samples.
         max_abs_diff: the largest difference of their outputs; None without samples.
     """
 
     operators: dict[str, int]
+    refused: str = ""
     samples: int = 0
     agreement: float | None = None
     max_abs_diff: float | None = None
@@ -114,7 +117,7 @@ class Report:
         inputs, outputs: the model's.
         operator_bytes: size of the constants of each kind of operator.
         runtimes: which can run the model, and what keeps the others from it.
-        subgraphs: number of graphs; bodies of loops and branches are counted here alone.
+        subgraphs: number of graphs; bodies of loops and branches, and other signatures, are counted here alone.
         unresolved: custom operators that are neither TFLite's nor LCE's: no runtime of theirs can run the file.
         float_check: what fewer bits in the float rest cost on samples; None where none were given.
         folding: what the conversion took out; None where it took nothing out, or the conversion is not known.
@@ -250,11 +253,11 @@ def _ports(flatbuffer: Flatbuffer, indices: list[int]) -> tuple[Port, ...]:
 
 
 def _operator_bytes(flatbuffer: Flatbuffer) -> dict[str, int]:
-    """Each constant once, with the first operator that reads it."""
+    """Each constant once, with the first operator that reads it; what turns it to float32 in front is passed over."""
     counted: set[int] = set()
     sizes: Counter[str] = Counter()
     for operator in flatbuffer.operators:
-        for tensor in operator.inputs:
+        for tensor in operator.inputs if operator.name != "DEQUANTIZE" else ():
             if tensor is not None and tensor.index not in counted and tensor.data is not None:
                 counted.add(tensor.index)
                 sizes[operator.name] += tensor.nbytes

@@ -46,12 +46,21 @@ def runtimes_of(operators: Iterable[Operator]) -> tuple[Runtime, ...]:
     operators = list(operators)
     custom = {operator.name for operator in operators if operator.custom} - TFLITE_CUSTOM
     unknown = tuple(sorted(custom - LCE_OPERATORS))
-    grouped = any(map(_is_grouped, operators))
+    grouped = needs_indirect(operators)
     return (
         Runtime(STOCK, tuple(sorted(custom))),
         Runtime(LCE, unknown, "--use_indirect_bgemm=true: its default kernel has no groups" if grouped else ""),
         Runtime(OWN, unknown),
     )
+
+
+def needs_indirect(operators: Iterable[Operator]) -> bool:
+    """Whether LCE runs a model by its indirect kernel alone: its default one has no groups.
+
+    # Arguments
+        operators: of a flatbuffer.
+    """
+    return any(map(_is_grouped, operators))
 
 
 def _is_grouped(operator: Operator) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._lce import interpreter as lce_interpreter
+from larq_el._lce import predict
 from larq_el.convert.calls import calls_of
 from larq_el.convert.comparison import Comparison, Verification
 from larq_el.convert.flatbuffer import Flatbuffer
@@ -15,6 +16,7 @@ from larq_el.convert.folding import changes_of
 from larq_el.convert.pairs import pairs_of
 from larq_el.convert.precision import in_float32
 from larq_el.convert.probe import check_runs
+from larq_el.convert.runtimes import needs_indirect
 from larq_el.errors import UserError
 
 BATCH = 16
@@ -130,20 +132,14 @@ def _outputs(model: Any, content: Flatbuffer) -> list[int]:
 
 def _runner(content: Flatbuffer, shown: list[int], model: Any) -> Callable[[list[np.ndarray]], dict[int, np.ndarray]]:
     """A function from a batch of each input to the values of the tensors that are shown."""
-    interpreter = lce_interpreter(content.with_outputs(shown)).interpreter
+    interpreter = lce_interpreter(content.with_outputs(shown), indirect=needs_indirect(content.operators))
     order = [_inputs(model, content).index(tensor) for tensor in content.inputs]
     types = [np.dtype(kind) for kind in interpreter.input_types]
-    size = content.tensors[content.inputs[0]].shape[0]
     changes = changes_of(content)
 
     def run(batch: list[np.ndarray]) -> dict[int, np.ndarray]:
         inputs = [batch[at].astype(kind) for at, kind in zip(order, types, strict=True)]
-        parts = [
-            # it gives views of its own memory
-            [np.array(values) for values in interpreter.predict([part[start : start + size] for part in inputs])]
-            for start in range(0, len(inputs[0]), size)
-        ]
-        joined = dict(zip(shown, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        joined = dict(zip(shown, predict(interpreter, inputs), strict=True))
         # folding leaves some as multiples of what Keras computes
         return {at: changes[at].undone(values) if at in changes else values for at, values in joined.items()}
 

@@ -94,3 +94,15 @@ def test_an_existing_file_is_refused_with_the_option_that_replaces_it(tmp_path):
     with pytest.raises(UserError, match="'.*file' exists; give --overwrite"):
         check_output(tmp_path / "file")
     assert check_output(tmp_path / "file", overwrite=True) == tmp_path / "file"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["file", "link", "folder/../file"])
+def test_what_a_command_reads_is_not_replaced(tmp_path, overwrite, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    reads = (None, "digits", str(tmp_path / "folder"), str(tmp_path / "file"))
+    with pytest.raises(UserError, match=r"cannot write '.*': this command reads it \('.*file'\); give another name"):
+        check_output(tmp_path / name, overwrite=overwrite, reads=reads)
+    assert check_output(tmp_path / "new", reads=(*reads, tmp_path / "new")) == tmp_path / "new"

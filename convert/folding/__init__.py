@@ -6,6 +6,7 @@ and branches that add zeros. What is left computes the same, but for rounding.
 """
 
 from larq_el.convert.folding.changes import Change, changes_of
+from larq_el.convert.folding.check import first_difference
 from larq_el.convert.folding.fold import Folded, fold
 
-__all__ = ["Change", "Folded", "changes_of", "fold"]
+__all__ = ["Change", "Folded", "changes_of", "first_difference", "fold"]

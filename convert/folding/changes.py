@@ -44,11 +44,14 @@ class Change:
 
 
 def written(changes: dict[int, Change]) -> bytes:
-    """The note: of each tensor its index, the number of its channels, their factors and shifts, all in float32."""
+    """The note, all in float32: of each tensor its index, the number of its factors and of its shifts, and these.
+
+    Where all channels have the same, it is written once.
+    """
     rows = [np.empty(0)]
     for index, change in sorted(changes.items()):
-        factor, shift = np.broadcast_arrays(change.factor, change.shift)
-        rows.append(np.concatenate([[index, len(factor)], factor, shift]))
+        factor, shift = (part[:1] if np.all(part == part[0]) else part for part in (change.factor, change.shift))
+        rows.append(np.concatenate([[index, len(factor), len(shift)], factor, shift]))
     return np.concatenate(rows).astype("<f4").tobytes()
 
 
@@ -68,11 +71,13 @@ def changes_of(flatbuffer: Flatbuffer) -> dict[int, Change]:
     values = np.frombuffer(content[: len(content) // 4 * 4], "<f4")
     changes: dict[int, Change] = {}
     while len(values):
+        head, values = values[:3], values[3:]
         # NaN compares as false
-        known = len(values) > 1 and 0 <= values[0] < len(flatbuffer.tensors) and 1 <= values[1] <= len(values) // 2 - 1
-        index, count = map(int, values[:2]) if known else (0, 0)
-        factor, shift, values = values[2 : 2 + count], values[2 + count : 2 + 2 * count], values[2 + 2 * count :]
-        if not known or not _is_sound(factor, shift, flatbuffer.tensors[index].shape):
+        known = len(head) == 3 and 0 <= head[0] < len(flatbuffer.tensors) and (head[1:] <= len(values)).all()
+        index, factors, shifts = map(int, head) if known else (0, 0, 0)
+        factor, shift, values = np.split(values, [factors, factors + shifts])
+        port = index in flatbuffer.inputs or index in flatbuffer.outputs  # whose values are the model's own
+        if not known or port or not _is_sound(factor, shift, flatbuffer.tensors[index].shape):
             raise UserError(f"{flatbuffer.name} is damaged: its note {ENTRY!r} cannot be right; convert anew.")
         changes[index] = Change(factor, shift)
     return changes
@@ -80,4 +85,4 @@ def changes_of(flatbuffer: Flatbuffer) -> dict[int, Change]:
 
 def _is_sound(factor: np.ndarray, shift: np.ndarray, shape: tuple[int, ...]) -> bool:
     finite = np.isfinite(factor).all() and np.isfinite(shift).all() and np.all(factor != 0)
-    return bool(finite) and len(factor) in (1, *shape[-1:])
+    return bool(finite) and {len(factor), len(shift)} <= {1, *shape[-1:]}

@@ -12,10 +12,12 @@ from larq_el.convert.folding.editing import Editor
 BCONV = "LceBconv2d"
 MULTIPLIER, BIAS = 2, 3
 """Positions of a binary convolution's inputs."""
+SMALLEST = 1e-15
+"""Factors below this, or beyond its inverse, stay where they are."""
 
 
 def fold_products(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarray]:
-    """Folds products with a constant for each channel.
+    """Folds products with a constant for each channel, of several that concern one convolution the first.
 
     # Arguments
         flatbuffer: the model.
@@ -24,9 +26,11 @@ def fold_products(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarra
     # Returns
         The constants, by the tensors that they multiply from now on.
     """
-    scales = {}
+    scales: dict[int, np.ndarray] = {}
     for operator, constant, source in _with_channel_constants("MUL", flatbuffer):
         scaled = _scaled(source, flatbuffer)
+        if any(tensor.index in scales for tensor in scaled):
+            continue
         for tensor in scaled:
             scales[tensor.index] = constant
             producer = flatbuffer.producers[tensor.index]
@@ -39,7 +43,7 @@ def fold_products(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarra
 
 
 def fold_shifts(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarray]:
-    """Folds sums with a constant for each channel.
+    """Folds sums with a constant for each channel, of several that concern one convolution the first.
 
     # Arguments
         flatbuffer: the model.
@@ -48,10 +52,10 @@ def fold_shifts(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarray]
     # Returns
         The constants, by the tensors to which they are added from now on.
     """
-    shifts = {}
+    shifts: dict[int, np.ndarray] = {}
     for operator, constant, source in _with_channel_constants("ADD", flatbuffer):
         shifted = _shifted(source, flatbuffer)
-        if shifted:
+        if shifted and not any(tensor.index in shifts for tensor in shifted):
             shifts.update({tensor.index: constant for tensor in shifted})
             producer = flatbuffer.producers[shifted[-1].index]
             _change(editor, producer, BIAS, _constant(producer, BIAS) + constant)
@@ -81,6 +85,10 @@ def channel_constant(operator: Operator) -> tuple[np.ndarray, Tensor] | None:
         return None
     constant, source = inputs
     fits = constant.size == 1 or constant.size == constant.shape[-1] == source.shape[-1]
+    if operator.name == "MUL":
+        # what is folded has to be undone where the result is compared with Keras
+        magnitudes = np.abs(constant)
+        fits = fits and bool(np.all((magnitudes > SMALLEST) & (magnitudes < 1 / SMALLEST)))
     if not fits or source.dtype != "float32" or source.shape != operator.outputs[0].shape:
         return None
     return constant.ravel().astype(np.float64), source

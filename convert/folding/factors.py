@@ -25,7 +25,7 @@ SUMS = frozenset({"ADD", "SUB", "ADD_N", "CONCATENATION"})
 """As `LINEAR`, of several inputs; their constants take the factor too."""
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 LARGEST = 2.0**10
-"""A factor beyond this, or below its inverse, is not taken: weights in float16 would lose bits to it."""
+"""No tensor takes a factor beyond this, or below its inverse: weights in float16 would lose bits to it."""
 PINNED = -1
 """Stands for the tensors that keep their values."""
 
@@ -72,6 +72,8 @@ def fold_factors(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, float]:
     factors, vanishing = factors_of(flatbuffer)
     gone = {operator.index for operator in vanishing}
     for operator in flatbuffer.operators:
+        if not operator.outputs:
+            continue
         result = factors[operator.outputs[0].index]
         source = next((factors.get(one.index, 1.0) for one in operator.inputs if one and one.data is None), 1.0)
         if operator.index in gone:
@@ -105,9 +107,9 @@ def factors_of(flatbuffer: Flatbuffer) -> tuple[dict[int, float], list[Operator]
     ]
     products.sort(key=lambda edge: -prod(edge.operator.outputs[0].shape))
     edges = [edge for edge in products if forest.join(edge.source, edge.result)]
-    trees = _spread(edges, classes.find(PINNED))
+    by_class, vanishing = _spread(edges, classes.find(PINNED))
     factors = {
-        tensor.index: trees.get(classes.find(tensor.index), 1.0)
+        tensor.index: by_class.get(classes.find(tensor.index), 1.0)
         for operator in flatbuffer.operators
         for tensor in operator.outputs
     }
@@ -116,31 +118,31 @@ def factors_of(flatbuffer: Flatbuffer) -> tuple[dict[int, float], list[Operator]
         if (operands := _free_operand(operator, flatbuffer)) is not None:
             free, other = operands
             factors[free.index] = factors[operator.outputs[0].index] / factors.get(other.index, 1.0)
-    return factors, [edge.operator for edge in edges if edge.source in trees]
+    return factors, [edge.operator for edge in vanishing]
 
 
-def _spread(edges: list[Product], pinned: int) -> dict[int, float]:
-    """A factor for each class, 1 at one class of each tree; none for a tree that would need too large ones."""
-    ties: dict[int, list[tuple[int, float]]] = {}
+def _spread(edges: list[Product], pinned: int) -> tuple[dict[int, float], list[Product]]:
+    """A factor for each class, and the edges that vanish: all of a forest, but where factors would become too large."""
+    ties: dict[int, list[tuple[int, float, Product]]] = {}
     for edge in edges:
-        ties.setdefault(edge.source, []).append((edge.result, 1.0 / edge.constant))
-        ties.setdefault(edge.result, []).append((edge.source, edge.constant))
+        ties.setdefault(edge.source, []).append((edge.result, 1.0 / edge.constant, edge))
+        ties.setdefault(edge.result, []).append((edge.source, edge.constant, edge))
     factors: dict[int, float] = {}
-    seen: set[int] = set()
+    vanishing = []
     for start in sorted(ties, key=lambda one: one != pinned):
-        if start in seen:
+        if start in factors:
             continue
-        tree, waiting = {start: 1.0}, [start]
+        factors[start] = 1.0
+        waiting = [start]
         while waiting:
             here = waiting.pop()
-            for there, ratio in ties[here]:
-                if there not in tree:
-                    tree[there] = tree[here] * ratio
+            for there, ratio, edge in ties[here]:
+                factor = factors[here] * ratio
+                if there not in factors and 1.0 / LARGEST <= factor <= LARGEST:
+                    factors[there] = factor
+                    vanishing.append(edge)
                     waiting.append(there)
-        seen.update(tree)
-        if all(1.0 / LARGEST <= factor <= LARGEST for factor in tree.values()):
-            factors.update(tree)
-    return factors
+    return factors, vanishing
 
 
 def _tie(operator: Operator, flatbuffer: Flatbuffer, classes: Sets) -> None:

@@ -39,10 +39,12 @@ def fold(content: bytes) -> Folded:
         return Folded(content)
     drop_zeros(before, editor)
     changes: defaultdict[int, Change] = defaultdict(Change)
-    for tensor, factor in fold_products(editor.view(), editor).items():
-        changes[tensor] = changes[tensor].multiplied(factor)
-    for tensor, shift in fold_shifts(editor.view(), editor).items():
-        changes[tensor] = changes[tensor].shifted(shift)
+    while scales := fold_products(editor.view(), editor):
+        for tensor, factor in scales.items():
+            changes[tensor] = changes[tensor].multiplied(factor)
+    while shifts := fold_shifts(editor.view(), editor):
+        for tensor, shift in shifts.items():
+            changes[tensor] = changes[tensor].shifted(shift)
     for tensor, factor in fold_signs(editor.view(), editor).items():
         changes[tensor] = changes[tensor].multiplied(factor)
     for tensor, one in fold_factors(editor.view(), editor).items():

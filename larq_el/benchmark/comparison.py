@@ -8,7 +8,7 @@ from typing import Any
 
 from larq_el.benchmark.adb import AdbTarget
 from larq_el.benchmark.device_info import Conditions, DeviceInfo, conditions, device_info
-from larq_el.benchmark.local import Measurement, benchmark
+from larq_el.benchmark.local import Measurement, benchmark, check_counts
 from larq_el.benchmark.ssh import SshTarget
 from larq_el.benchmark.target import LocalTarget, Target
 from larq_el.benchmark.tool import profile, run_tool, tool_ready
@@ -155,11 +155,7 @@ def compare(
 
 
 def _check(settings: Settings, devices: Sequence[Target]) -> None:
-    for name in ("runs", "threads"):
-        if getattr(settings, name) < 1:
-            raise UserError(f"{name} must be at least 1, got {getattr(settings, name)}.")
-    if settings.warmup < 0:
-        raise UserError(f"warmup must not be negative, got {settings.warmup}.")
+    check_counts(threads=settings.threads, runs=settings.runs, warmup=settings.warmup)
     if settings.cpus is not None:
         try:
             int(settings.cpus, 16)

@@ -18,6 +18,8 @@ from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError, closest, one_line
 
 Run = Callable[[], Any]
+MOST_THREADS = 256
+"""Of an interpreter; with a hundred thousand it does not come to an end."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,10 @@ def benchmark(
         A `Measurement` for each model and runtime, in the order of the arguments.
 
     # Raises
-        ValueError: where a file is missing or damaged, a runtime is unknown or cannot run a model, or a number is not
-            positive.
+        ValueError: where a file is missing or damaged, a runtime is unknown or cannot run a model, or a number is out
+            of its range.
     """
-    for name, value in (("num_threads", num_threads), ("runs", runs)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, got {value}.")
-    if warmup < 0:
-        raise UserError(f"warmup must not be negative, got {warmup}.")
+    check_counts(threads=num_threads, runs=runs, warmup=warmup)
     jobs = []
     for path in map(Path, paths):
         model = Flatbuffer(path)
@@ -101,6 +99,21 @@ def benchmark(
         Measurement(path, runtime, size, tuple(1e3 * seconds for seconds in row))
         for (path, runtime, size, _), row in zip(jobs, times, strict=True)
     ]
+
+
+def check_counts(*, threads: int, runs: int, warmup: int) -> None:
+    """Refuses numbers that cannot be measured with.
+
+    # Raises
+        ValueError: where threads or runs are none, warm-ups less, or threads more than `MOST_THREADS`.
+    """
+    for name, value in (("threads", threads), ("runs", runs)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, got {value}.")
+    if threads > MOST_THREADS:
+        raise UserError(f"threads must be at most {MOST_THREADS}, got {threads}; give as many as there are cores.")
+    if warmup < 0:
+        raise UserError(f"warmup must not be negative, got {warmup}.")
 
 
 def interleave(

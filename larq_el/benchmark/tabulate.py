@@ -48,6 +48,12 @@ def rows(results: Sequence[Result], accuracy: dict[str, float]) -> tuple[list[st
     return columns, table
 
 
+def runs_of(results: Sequence[Result]) -> str:
+    """How many runs were timed, which tools decide on their own: the least and the most."""
+    counts = sorted({result.runs for result in results})
+    return " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+
+
 def notes(results: Sequence[Result]) -> list[str]:
     """A line for each device, and what its figures should be doubted for."""
     lines: dict[str, None] = {}

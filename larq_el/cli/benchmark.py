@@ -121,7 +121,8 @@ def _compare(
     from larq_el.benchmark.comparison import compare
     from larq_el.benchmark.interrupts import termination_interrupts
 
-    outputs = [check_output(name, overwrite=overwrite) for name in (csv_file, plot_file) if name]
+    reads = (*files, accuracy_file, settings.tool, settings.delegate, settings.wheel, settings.ssh_config)
+    outputs = [check_output(name, overwrite=overwrite, reads=reads) for name in (csv_file, plot_file) if name]
     suffix = Path(plot_file or "").suffix
     if plot_file and suffix not in tabulate.PICTURES:
         raise UserError(f"--plot writes {', '.join(tabulate.PICTURES)}, got {plot_file!r}.")
@@ -135,7 +136,7 @@ def _compare(
         )
     elif results:
         columns, rows = tabulate.rows(results, accuracy)
-        print_rows(f"{settings.threads} thread(s), {settings.runs} runs", columns, rows)
+        print_rows(f"{settings.threads} thread(s), {tabulate.runs_of(results)} runs", columns, rows)
         for line in tabulate.notes(results):
             click.echo(line)
     if results and csv_file:

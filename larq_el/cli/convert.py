@@ -8,7 +8,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
-from larq_el.cli.tables import print_report
+from larq_el.cli.tables import print_report, visible
 from larq_el.errors import UserError
 
 
@@ -67,7 +67,7 @@ def command(
     _check_arguments(output, report, samples, float_ops)
     for path in (output, report):
         if path is not None:
-            check_output(path, overwrite=overwrite)
+            check_output(path, overwrite=overwrite, reads=(model, weights, samples, *imports))
     from larq_el.convert import convert, load_model
 
     keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
@@ -81,8 +81,8 @@ def command(
         options.print_json({**document, "output": None if refusal else str(output)})
     else:
         print_report(conversion.report, str(output))
-        _print_folding(conversion.report.folding)
-        _print_check(conversion.report.float_check)
+        _print_folding(conversion.report)
+        _print_check(conversion.report)
     if refusal:
         raise CheckError(refusal)
     conversion.save(output, overwrite=overwrite)
@@ -103,20 +103,32 @@ def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dic
     return {"samples": arrays, "labels": labels}
 
 
-def _print_folding(folding: Any) -> None:
+def _same(report: Any) -> str:
+    """What samples have in common that agree."""
+    from larq_el.convert.comparison import has_classes
+
+    return "the same class" if all(has_classes(port.shape) for port in report.outputs) else "outputs that agree"
+
+
+def _print_folding(report: Any) -> None:
+    folding = report.folding
     if folding is None:
+        return
+    if folding.refused:
+        click.echo(f"Nothing is folded: {visible(folding.refused)!r} would not be what it was. Please report that.")
         return
     measured = ""
     if folding.samples:
         measured = (
-            f"; the same class for {folding.agreement:.2%} of {folding.samples} samples, outputs differ by at most "
+            f"; {_same(report)} for {folding.agreement:.2%} of {folding.samples} samples, outputs differ by at most "
             f"{folding.max_abs_diff:.2g}"
         )
     gone = ", ".join(f"{count} {name}" for name, count in folding.operators.items())
     click.echo(f"Folded, as inference does not need them: {gone}{measured}.")
 
 
-def _print_check(check: Any) -> None:
+def _print_check(report: Any) -> None:
+    check = report.float_check
     if check is None:
         return
     accuracy = ""
@@ -127,9 +139,13 @@ def _print_check(check: Any) -> None:
         )
     calibrated = f"calibrated on {check.calibrated_on} other samples; " if check.calibrated_on else ""
     click.echo(
-        f"{check.float_ops}: {accuracy}the same class for {check.agreement:.2%} of {check.samples} samples; "
-        f"{calibrated}{check.bytes_before / 1e6:.2f} MB before and {check.bytes_after / 1e6:.2f} MB after."
+        f"{check.float_ops}: {accuracy}{_same(report)} for {check.agreement:.2%} of {check.samples} samples; "
+        f"{calibrated}{_size(check.bytes_before)} before and {_size(check.bytes_after)} after."
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
 def _write_report(path: Path, document: dict[str, Any]) -> None:

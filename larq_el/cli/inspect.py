@@ -25,7 +25,7 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
     from larq_el.files import check_output, write_atomically
 
     if html is not None:
-        check_output(html, overwrite=overwrite)
+        check_output(html, overwrite=overwrite, reads=(file,))
     report = inspect(file)
     if html is not None:
         try:
@@ -47,4 +47,6 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
             missing = ", ".join(map(visible, runtime.missing))
             click.echo(f"{runtime.name} cannot run it: it has no {missing}.")
     if report.subgraphs > 1:
-        click.echo(f"{report.subgraphs - 1} more graphs, bodies of loops and branches, are not counted.")
+        click.echo(
+            f"Not counted: {report.subgraphs - 1} more graph(s), bodies of loops and branches or other signatures."
+        )

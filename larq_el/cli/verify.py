@@ -41,13 +41,19 @@ def command(
     """
     from larq_el.convert.flatbuffer import Flatbuffer
     from larq_el.convert.loading import check_source
+    from larq_el.errors import UserError
 
-    check_source(model)
+    built = check_source(model) is None
     content = Flatbuffer(flatbuffer).content
     from larq_el.convert import load_model, verify
     from larq_el.convert.samples import load_samples
 
     keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
+    if built and weights is None:
+        raise UserError(
+            f"{model!r} names a model without weights, which {flatbuffer!r} cannot be compared with; give its weights "
+            "(--weights), or the file of the model that was converted."
+        )
     arrays, _ = load_samples(inputs or dataset, keras_model, samples, data_dir=data_dir)
     result = verify(keras_model, content, arrays, min_agreement=min_agreement)
     if as_json:

@@ -115,7 +115,7 @@ def pack_command(
     from larq_el.files import check_output
 
     check_source(model)
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, reads=(model, weights, *imports))
     from larq_el import zoo
     from larq_el.convert import load_model
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -44,7 +44,11 @@ class LearnedScale(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """`inputs * Gamma`."""
-        return inputs * (self.rows * self.columns * self.channels)
+        _, height, width, channels = inputs.shape
+        # LCE takes a constant factor behind a binary convolution for one of each channel; behind a reshape it leaves it
+        pixels = tf.reshape(inputs, [-1, height * width, channels])
+        pixels *= tf.reshape(self.rows * self.columns * self.channels, [height * width, channels])
+        return tf.reshape(pixels, [-1, height, width, channels])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the input."""

@@ -11,7 +11,7 @@ import pytest
 
 from larq_el.benchmark.comparison import Result, Settings, compare
 from larq_el.benchmark.device_info import Conditions, DeviceInfo
-from larq_el.benchmark.tabulate import notes, plot, read_accuracy, rows, to_csv
+from larq_el.benchmark.tabulate import notes, plot, read_accuracy, rows, runs_of, to_csv
 from larq_el.cli.app import group, run
 from larq_el.errors import UserError
 
@@ -118,6 +118,7 @@ def test_several_failures_are_one_line(files, tmp_path, capsys):
         (["--on", "phone"], "'phone' is no target"),
         (["--on", "local", "--runs", "0"], "runs must be at least 1, got 0"),
         (["--on", "local", "--threads", "0"], "threads must be at least 1, got 0"),
+        (["--on", "adb", "--threads", "257"], "threads must be at most 256, got 257"),
         (["--on", "local", "--warmup", "-1"], "warmup must not be negative, got -1"),
         (["--on", "adb", "--wheel", "w", "--tool", "t"], "--tool and --wheel are two ways to measure"),
         (["--on", "adb", "--wheel", "w"], "--wheel needs a Python on the device, which Android has not"),
@@ -166,6 +167,11 @@ def test_rows_by_hand():
     assert (first["binary"], first["memory MB"]) == ("2.00", "7.0")
     assert (second["ms"], second["spread"], second["ratio"]) == ("2.000 median", "1.900 to 2.100", "0.50")
     assert (second["binary"], second["memory MB"]) == ("", "")
+
+
+def test_the_number_of_runs_is_what_was_timed():
+    assert runs_of([TOOL, OWN]) == "20"
+    assert runs_of([TOOL, replace(OWN, runs=50), replace(OWN, runs=7)]) == "7 to 50"
 
 
 def test_a_spread_that_was_not_measured_is_empty():

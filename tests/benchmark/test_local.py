@@ -73,7 +73,8 @@ def test_the_environment_names_what_was_measured_on():
         ({"runtimes": ["stok"]}, "there is no runtime 'stok'; did you mean 'stock'"),
         ({"runtimes": ["stock"]}, "holds LceBconv2d, which the stock runtime cannot run"),
         ({"runs": 0}, "runs must be at least 1, got 0"),
-        ({"num_threads": 0}, "num_threads must be at least 1, got 0"),
+        ({"num_threads": 0}, "threads must be at least 1, got 0"),
+        ({"num_threads": 100_000}, "threads must be at most 256, got 100000; give as many as there are cores"),
         ({"warmup": -1}, "warmup must not be negative, got -1"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,25 @@ def test_convert_never_replaces_a_file_unless_told(trained, tmp_path, capsys):
     assert output.read_bytes() == (trained / "model.tflite").read_bytes()
 
 
+def test_no_command_replaces_what_it_reads(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.keras", "model.tflite"):
+        Path(name).write_bytes((trained / name).read_bytes())
+    for name in ("x.npz", "x.h5", "x.py", "x.json"):
+        Path(name).write_bytes(b"precious")
+    convert = ["convert", "model.keras", "--weights", "x.h5", "--samples", "x.npz", "--import", "x.py"]
+    cases = [[*convert, "-o", name] for name in ("model.keras", "x.npz", "x.h5", "x.py")]
+    cases += [[*convert, "-o", "new", "--report", name] for name in ("model.keras", "x.npz", "x.h5", "x.py")]
+    cases += [["inspect", "model.tflite", "--html", "model.tflite"]]
+    benchmark = ["benchmark", "model.tflite", "--accuracy", "x.json"]
+    cases += [[*benchmark, option, name] for option in ("--csv", "--plot") for name in ("model.tflite", "x.json")]
+    cases += [["zoo", "pack", "el_resnet26", "--weights", "x.npz", "-o", "x.npz"]]
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for case in cases:
+        assert "this command reads it" in fails(capsys, 2, *case, "--overwrite")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_inspect_prints_a_table_and_json(trained, capsys):
     file = str(trained / "model.tflite")
     assert run(group, ["inspect", file]) == 0
@@ -136,6 +156,9 @@ def test_verify_passes_and_fails_with_its_status(trained, tmp_path, capsys):
     error = fails(capsys, 1, "verify", tmp_path / "other.keras", file, "--samples", "32")
     assert "they part at 'stem_conv'" in error
     assert "there is no file" in fails(capsys, 2, "verify", trained / "model.keras", "none.tflite")
+    error = fails(capsys, 2, "verify", "el_resnet26", *SMALL, file)
+    assert "'el_resnet26' names a model without weights" in error
+    assert "(--weights), or the file of the model" in error
 
 
 def test_evaluate_takes_keras_and_flatbuffer(trained, capsys):

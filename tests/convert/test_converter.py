@@ -189,6 +189,15 @@ def test_only_keras_models_convert():
         convert(np.zeros(3))
 
 
+def test_inputs_can_be_a_dictionary():
+    left, right = keras.Input((4, 4, 32), name="left"), keras.Input((4, 4, 32), name="right")
+    y = lq.layers.QuantConv2D(8, 1, input_quantizer="ste_sign", **BINARY)(left)
+    y = keras.layers.Dense(3)(keras.layers.Flatten()(keras.layers.Concatenate()([y, 2.0 * right])))
+    model = keras.Model({"right": right, "left": left}, y)
+    samples = [np.random.default_rng(at).normal(size=(8, 4, 4, 32)).astype("float32") for at in range(2)]
+    assert verify(model, convert(model).flatbuffer, samples).max_abs_diff < 1e-4
+
+
 def test_sizes_have_to_be_fixed():
     image = keras.Input((None, None, 3))
     with pytest.raises(UserError, match="fixed input_shape"):
@@ -210,6 +219,15 @@ def test_an_operator_that_no_runtime_has_is_refused_by_name():
     model = keras.Model(image, keras.layers.Lambda(tf.linalg.det)(image), name="determinant")
     with pytest.raises(UserError, match="'determinant' uses MatrixDeterminant, which neither TFLite nor the Larq"):
         convert(model)
+
+
+def test_what_its_own_interpreter_cannot_run_is_refused():
+    image = keras.Input((4, 4, 32))
+    y = lq.layers.QuantConv2D(16, 1, input_quantizer="ste_sign", **BINARY)(image)
+    # LCE fuses a factor for each pixel as if it were one for each channel
+    y = keras.layers.Lambda(lambda x: x * tf.reshape(tf.range(1.0, 17.0), [4, 4, 1]) * tf.ones(16))(y)
+    with pytest.raises(UserError, match="to a file that its own interpreter cannot run .*post_activation_multiplier"):
+        convert(keras.Model(image, y))
 
 
 def test_what_the_converter_refuses_is_a_sentence_with_its_reason(linked_model, monkeypatch):

@@ -4,8 +4,9 @@ import sys
 import numpy as np
 import pytest
 
+from larq_el.cli.app import group, run
 from larq_el.convert import convert, inspect
-from larq_el.convert.flatbuffer import Flatbuffer
+from larq_el.convert.flatbuffer import Flatbuffer, pack, unpack
 from larq_el.errors import UserError
 
 
@@ -71,3 +72,33 @@ def test_a_truncated_file_is_damaged(linked_model):
     content = convert(linked_model).flatbuffer
     with pytest.raises(UserError, match="damaged TFLite model"):
         inspect(content[: len(content) // 3])
+
+
+@pytest.mark.parametrize(("field", "value"), [("name", b"\xff\xfe"), ("buffer", 10_000)])
+def test_metadata_that_cannot_be_read_is_damage(linked_model, field, value):
+    model = unpack(convert(linked_model).flatbuffer)
+    setattr(model.metadata[0], field, value)
+    with pytest.raises(UserError, match="is a damaged TFLite model"):
+        Flatbuffer(pack(model))
+
+
+@pytest.mark.parametrize("float_ops", ["float16", "int8"])
+def test_smaller_types_are_named_and_counted_once(linked_model, float_ops):
+    report = inspect(convert(linked_model, float_ops=float_ops).flatbuffer)
+    stem = report.convolutions[0]
+    if float_ops == "int8":
+        assert {conv.reason for conv in report.convolutions if not conv.binary} >= {"int8"}
+    else:
+        assert stem.reason == "full precision"
+        assert "DEQUANTIZE" in report.operators
+        assert "DEQUANTIZE" not in report.operator_bytes
+        assert report.operator_bytes["CONV_2D"] == stem.bytes == 2 * 27 * 32 + 4 * 32
+    assert sum(report.operator_bytes.values()) < report.bytes
+
+
+def test_a_second_signature_is_not_called_a_loop(linked_model, tmp_path, capsys):
+    model = unpack(convert(linked_model).flatbuffer)
+    model.subgraphs.append(model.subgraphs[0])
+    (tmp_path / "two.tflite").write_bytes(pack(model))
+    assert run(group, ["inspect", str(tmp_path / "two.tflite")]) == 0
+    assert "Not counted: 1 more graph(s), bodies of loops and branches or other signatures." in capsys.readouterr().out

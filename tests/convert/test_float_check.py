@@ -1,6 +1,8 @@
 """What fewer bits in the float rest cost, measured on samples."""
 
 import json
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
+from larq_el.convert.calibration import fitted
+from larq_el.convert.float_check import difference_of
 from larq_el.convert.samples import load_samples
 from larq_el.errors import UserError
 
@@ -108,3 +112,80 @@ def test_the_command_prints_and_reports_it(linked_model, samples, tmp_path, caps
     assert json.loads((tmp_path / "r.json").read_text())["float_check"]["top1_before"] == 1.0
     assert run(group, [*args, "--float-ops", "int8", "--report", str(tmp_path / "m.tflite"), "--overwrite"]) == 2
     assert "--report and --output are both" in capsys.readouterr().err
+
+
+def dense(units, **batch):
+    keras.utils.set_random_seed(3)
+    image = keras.Input((4,), name="image", **batch)
+    x = keras.layers.Dense(64, activation="relu", name="hidden")(image)
+    return keras.Model(image, [keras.layers.Dense(unit, name=f"out{unit}")(x) for unit in units])
+
+
+@pytest.mark.parametrize(("float_ops", "compared"), [("float16", 48), ("int8-static", 24)])
+def test_a_fixed_batch_is_filled(float_ops, compared):
+    arrays = np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32)
+    fixed, free = dense([3], batch_size=4), dense([3])
+    labels = free.predict_on_batch(arrays).argmax(axis=-1)
+    check = convert(fixed, float_ops=float_ops, samples=arrays, labels=labels).report.float_check
+    assert (check.samples, check.calibrated_on) == (compared, 48 - compared)
+    assert check.top1_before == 1.0
+    expected = convert(free, float_ops=float_ops, samples=arrays[:48], labels=labels[:48]).report.float_check
+    assert (check.agreement, check.top1_after) == (expected.agreement, expected.top1_after)
+    with pytest.raises(UserError, match="the model computes 4 samples at a time, got 3; give at least as many"):
+        convert(fixed, float_ops="float16", samples=arrays[:3])
+    with pytest.raises(UserError, match="calibration needs at least 8 samples, a batch of 4 of them to measure on"):
+        convert(fixed, float_ops="int8-static", samples=arrays[:7])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "must be finite as float32, got nan in 1 of 16"), (1e300, "got 1e.300 in 1 of 16")]
+)
+def test_samples_have_to_be_finite(value, message):
+    arrays = np.zeros((4, 4))
+    arrays[1, 2] = value
+    with pytest.raises(UserError, match=message):
+        convert(dense([3]), float_ops="float16", samples=arrays)
+
+
+def test_samples_have_to_be_as_many_for_each_input():
+    loaded = SimpleNamespace(input_shapes=[(1, 3), (1, 4)], input_types=[np.float32, np.float32])
+    with pytest.raises(UserError, match="each input must have as many samples, got 5 and 2"):
+        fitted(loaded, [np.zeros((5, 3)), np.zeros((2, 4))])
+    with pytest.raises(UserError, match="the model computes 1 samples at a time, got 0"):
+        fitted(loaded, [np.zeros((0, 3)), np.zeros((0, 4))])
+    loaded.input_shapes[1] = (2, 4)
+    with pytest.raises(UserError, match="all inputs must take as many samples at a time, they take 1 and 2"):
+        fitted(loaded, [np.zeros((5, 3)), np.zeros((5, 4))])
+
+
+def test_outputs_without_classes_are_compared_by_their_values(tmp_path, capsys):
+    model = dense([1])
+    before = convert(model).flatbuffer
+    hidden = model.get_layer("out1")
+    hidden.set_weights([2 * hidden.kernel.numpy(), hidden.bias.numpy()])
+    arrays = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
+    agreement, difference = difference_of(before, convert(model).flatbuffer, [arrays])
+    assert agreement < 0.5
+    assert difference > 0
+    check = convert(model, float_ops="int8", samples=arrays, labels=np.zeros(20, int)).report.float_check
+    assert check.agreement < 1
+    assert check.top1_before is None
+    model.save(tmp_path / "m.keras")
+    np.savez(tmp_path / "x.npz", image=arrays)
+    args = ["convert", tmp_path / "m.keras", "-o", tmp_path / "m.tflite", "--samples", tmp_path / "x.npz"]
+    assert run(group, [*map(str, args), "--float-ops", "int8"]) == 0
+    assert re.search(r"int8: outputs that agree for .* of 20 samples; \d\.\d kB before", capsys.readouterr().out)
+
+
+def test_every_output_counts():
+    model = dense([3, 5])
+    before = convert(model).flatbuffer
+    for name in model.output_names:
+        changed = keras.models.clone_model(model)
+        changed.set_weights(model.get_weights())
+        kernel = changed.get_layer(name).kernel
+        kernel.assign(-1.0 * kernel)
+        arrays = [np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)]
+        agreement, difference = difference_of(before, convert(changed).flatbuffer, arrays)
+        assert agreement < 0.5
+        assert difference > 0.1

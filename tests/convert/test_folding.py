@@ -12,7 +12,7 @@ from larq_el._lce import interpreter
 from larq_el.cli.app import group, run
 from larq_el.convert import convert, converter, inspect, verify
 from larq_el.convert.flatbuffer import Flatbuffer
-from larq_el.convert.folding import Change, changes_of, fold
+from larq_el.convert.folding import Change, Folded, changes_of, first_difference, fold
 from larq_el.convert.folding.changes import ENTRY, written
 from larq_el.convert.folding.editing import Editor
 from larq_el.convert.folding.factors import Sets
@@ -117,6 +117,70 @@ def test_one_channel_that_is_spread_takes_no_factor_of_each(layer, gone):
     image = keras.Input((6, 6, 32))
     x = layer()([_conv(1)(image), _conv(16)(image)])
     _check(keras.Model(image, keras.layers.ReLU()(_norm()(x))), gone)
+
+
+def _scaled(values):
+    return keras.layers.Lambda(lambda x: x * tf.constant(values, tf.float32))
+
+
+def _shifted(values):
+    return keras.layers.Lambda(lambda x: x + tf.constant(values, tf.float32))
+
+
+def _sum(*tensors):
+    return keras.layers.Add()(list(tensors))
+
+
+FACTORS = np.linspace(0.5, 2.0, 16)
+ON_ONE_PATH = {
+    "K K": (lambda x: _scaled(FACTORS[::-1])(_times_k(_scaled(FACTORS)(_times_k(_conv(16)(x), x)), x)), {"MUL": 2}),
+    "K and K": (
+        lambda x: _norm()(
+            _sum(_scaled(FACTORS)(_times_k(_conv(16)(x), x)), _scaled(FACTORS[::-1])(_times_k(_conv(16, 3)(x), x)))
+        ),
+        {"MUL": 3},
+    ),
+    "shifts": (
+        lambda x: _shifted(FACTORS[::-1])(_sum(_shifted(FACTORS)(_sum(_conv(16)(x), _conv(16, 3)(x))), _conv(16)(x))),
+        {"ADD": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_ONE_PATH)
+def test_several_constants_on_one_path_are_all_folded(name):
+    network, gone = ON_ONE_PATH[name]
+    image = keras.Input((6, 6, 32))
+    _check(keras.Model(image, network(image)), gone)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-40, 1e30])
+@pytest.mark.parametrize("before_a_sign", [False, True])
+def test_factors_that_cannot_be_undone_stay(factor, before_a_sign):
+    factors = np.linspace(0.5, 2.0, 32)
+    factors[3] = factor
+    image = keras.Input((6, 6, 32))
+    x = keras.layers.MaxPooling2D(1)(image)
+    if before_a_sign:
+        y = _conv(8)(_shifted(factors[::-1])(_scaled(factors)(x)))
+    else:
+        y = keras.layers.ReLU()(_shifted(factors[::-1])(_scaled(factors)(_times_k(_conv(32)(x), x))))
+    assert fold(_content(keras.Model(image, y))).operators == {}
+
+
+def test_a_chain_of_gammas_is_cut_where_its_product_becomes_too_large():
+    """As after training: each of twelve is about 4, which makes 4^12, far beyond what a factor may be."""
+    image = keras.Input((4, 4, 32))
+    x = keras.layers.Conv2D(32, 1)(image)
+    links = [ElasticLink() for _ in range(12)]
+    for at, link in enumerate(links):
+        x = link([_norm(at)(_conv(32)(x)), x])
+    model = keras.Model(image, keras.layers.Conv2D(3, 1)(x))
+    for at, link in enumerate(links):
+        link.gamma.assign(3.9 + 0.01 * at)
+    folded = _check(model, {"MUL": 10}, differing=0.02)
+    largest = max(np.abs(change.factor).max() for change in folded.changes.values())
+    assert 100 < largest <= 2**10
 
 
 def test_gammas_vanish_where_the_rest_can_take_their_factors():
@@ -286,16 +350,44 @@ def test_outputs_stay_what_they_are():
     _check(keras.Model(image, [*outputs, keras.layers.Add()([_conv(16)(image), z])]), {"MUL": 1})
 
 
+def test_what_folding_would_change_is_found_and_kept(monkeypatch):
+    image = keras.Input((6, 6, 32))
+    model = keras.Model(image, keras.layers.ReLU()(_norm()(_times_k(_conv(16)(image), image))))
+    content = _content(model)
+    samples = [_images(model, 1)]
+    assert first_difference(content, fold(content).content, samples) is None
+    wrong = Editor(content)
+    convolution = next(one for one in wrong.view().operators if one.name == "LceBconv2d")
+    wrong.rescale(convolution, 1.01, (2,))
+    assert first_difference(content, wrong.finish(), samples) == convolution.outputs[0].name
+    monkeypatch.setattr(converter, "fold", lambda content: Folded(wrong.finish(), {"MUL": 1}))
+    conversion = convert(model)
+    assert conversion.flatbuffer == content
+    assert conversion.report.folding.refused == convolution.outputs[0].name
+    assert conversion.report.folding.operators == {}
+
+
+def test_a_note_on_an_output_is_refused(linked_model):
+    content = _content(linked_model)
+    editor = Editor(content)
+    editor.note(ENTRY, written({Flatbuffer(content).outputs[0]: Change().multiplied(2.0)}))
+    with pytest.raises(ValueError, match="cannot be right; convert anew"):
+        changes_of(Flatbuffer(editor.finish()))
+
+
 @pytest.mark.parametrize(
     "note",
     [
-        [1e6, 1.0, 2.0, 0.0],  # a tensor that is not there
-        [1.0, 4.0, 2.0, 0.0],  # fewer factors than it says
-        [1.0, 77.0, *[1.0] * 154],  # not one for each channel
-        [1.0, 1.0, 0.0, 0.0],  # nothing can be divided by
-        [1.0, 1.0, np.nan, 0.0],
-        [1.0, 1.0, 1.0, np.inf],
-        [1.0],
+        [1e6, 1, 1, 2, 0],  # a tensor that is not there
+        [1, 4, 1, 2, 0],  # fewer factors than it says
+        [1, -1, 1, 2, 0],
+        [1, 77, 1, *[1] * 78],  # not one for each channel
+        [1, 1, 77, *[1] * 78],
+        [1, 1, 1, 0, 0],  # nothing can be divided by
+        [1, 1, 1, np.nan, 0],
+        [1, 1, 1, 1, np.inf],
+        [np.nan, 1, 1, 1, 0],
+        [1],
     ],
 )
 def test_a_damaged_note_is_refused(note, linked_model):
@@ -310,13 +402,12 @@ def test_notes_are_read_as_they_were_written(linked_model):
     one, other = (at for at, _ in zip(Flatbuffer(content).producers, range(2), strict=False))
     channels = Flatbuffer(content).tensors[other].shape[-1]
     editor = Editor(content)
-    editor.note(
-        ENTRY, written({one: Change().multiplied(2.0), other: Change().multiplied([0.5] * channels).shifted(8)})
-    )
+    factors = np.arange(1.0, channels + 1)
+    editor.note(ENTRY, written({one: Change().multiplied(2.0), other: Change().multiplied(factors).shifted(8.0)}))
     read = changes_of(Flatbuffer(editor.finish()))
     assert {index: (change.factor.tolist(), change.shift.tolist()) for index, change in read.items()} == {
         one: ([2.0], [0.0]),
-        other: ([0.5] * channels, [8.0] * channels),
+        other: (factors.tolist(), [8.0]),
     }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from larq_el._keras import keras
+from larq_el._keras import keras, lq
 from larq_el.convert import convert, verify
 from larq_el.errors import UserError
 
@@ -96,3 +96,14 @@ def test_a_factor_that_is_folded_into_the_next_kernel_is_no_fault():
 
 def test_verifying_twice_gives_the_same(linked_model, flatbuffer, samples):
     assert verify(linked_model, flatbuffer, samples) == verify(linked_model, flatbuffer, samples)
+
+
+def test_groups_are_computed_by_the_kernel_that_has_them():
+    image = keras.Input((4, 4, 64))
+    binary = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "padding": "same", "pad_values": 1}
+    x = lq.layers.QuantConv2D(64, 3, groups=2, name="grouped", **binary)(image)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    images = np.random.default_rng(0).normal(size=(8, 4, 4, 64)).astype(np.float32)
+    result = verify(model, convert(model).flatbuffer, images)
+    assert result.passed
+    assert [layer.layer for layer in result.layers] == ["grouped"]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from larq_el._keras import keras, tf
+from larq_el._keras import keras, lq, tf
+from larq_el.convert import convert, verify
 from larq_el.layers import ChannelBias, LearnedScale
 
 
@@ -60,3 +61,19 @@ def test_a_round_trip_keeps_the_outputs(layer, tmp_path):
     np.testing.assert_array_equal(loaded.predict_on_batch(x), model.predict_on_batch(x))
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
     assert layer.compute_output_shape((None, 4, 6, 3)) == (None, 4, 6, 3)
+
+
+def test_a_trained_scale_converts_and_loses_nothing():
+    image = keras.Input((5, 6, 32))
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
+    scale = LearnedScale()
+    y = scale(lq.layers.QuantConv2D(16, 1, use_bias=False, name="conv", **signs)(image))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(y)))
+    random = np.random.default_rng(0)
+    scale.set_weights([random.uniform(0.5, 2.0, weight.shape) for weight in scale.get_weights()])
+    conversion = convert(model)
+    assert [conv.binary for conv in conversion.report.convolutions] == [True, False]
+    samples = random.normal(size=(16, 5, 6, 32)).astype(np.float32)
+    result = verify(model, conversion.flatbuffer, samples)
+    assert result.max_abs_diff < 1e-4
+    assert [layer.differing_alone for layer in result.layers] == [0.0]
