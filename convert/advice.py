@@ -112,6 +112,6 @@ def _float_rest(flatbuffer: Flatbuffer) -> Found:
     return (
         "quantize what stayed in full precision (--float-ops int8), and look at what that costs (--samples)",
         [operator for operator in flatbuffer.operators if in_float32(operator)] if _binary(flatbuffer) else [],
-        "EL-ResNet50 1.35 and EL-ResNet26 1.5 times as fast by larq_el.runtime on x86 (benchmarks/native_runtime.py), "
+        "EL-ResNet50 1.3 and EL-ResNet26 1.4 times as fast by larq_el.runtime on x86 (benchmarks/native_runtime.py), "
         "and a third of the size",
     )
