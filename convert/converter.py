@@ -94,8 +94,9 @@ def convert(
     _check(model)
     model = in_float32(model)
     content = _run_converter(model)
-    _check_resolved(model, content)
-    _check_runs(model, content)
+    converted = Flatbuffer(content)
+    _check_resolved(model, converted)
+    _check_runs(model, converted)
     arrays = None
     if samples is not None:
         given = _in_order(model, content, samples)
@@ -104,31 +105,32 @@ def convert(
             labels = labels[: len(arrays[0])]  # what fills no batch is left out
     folded = None
     if folding:
-        content, folded = _folded(content, arrays)
+        content, folded = _folded(converted, arrays)
     check = None
     if float_ops != "float32":
         full, content = content, quantize_float_ops(content, float_ops, arrays)
         if arrays is not None:
             check = check_float_ops(full, content, float_ops, arrays, labels)
-        _check_runs(model, content)
+        _check_runs(model, Flatbuffer(content))
     report = replace(report_for(model, Flatbuffer(content)), float_check=check, folding=folded)
     return Conversion(content, report)
 
 
-def _check_resolved(model: Any, content: bytes) -> None:
-    if unresolved := structure(Flatbuffer(content)).unresolved:
+def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
+    if unresolved := structure(flatbuffer).unresolved:
         raise UserError(
             f"{model.name!r} uses {', '.join(unresolved)}, which neither TFLite nor the Larq Compute Engine has an "
             "operator for; replace the layer that needs it."
         )
 
 
-def _folded(content: bytes, samples: list[np.ndarray] | None) -> tuple[bytes, Folding | None]:
-    """The folded flatbuffer where it computes the same as `content` on a batch, `content` otherwise."""
+def _folded(converted: Flatbuffer, samples: list[np.ndarray] | None) -> tuple[bytes, Folding | None]:
+    """The folded flatbuffer where it computes the same on a batch, the flatbuffer as it was otherwise."""
+    content = converted.content
     folded = fold(content)
     if not folded.operators:
         return content, None
-    if refused := first_difference(content, folded.content, _batch(content, samples)):
+    if refused := first_difference(content, folded.content, _batch(converted, samples)):
         return content, Folding({}, refused)
     if samples is None:
         return folded.content, Folding(folded.operators)
@@ -137,11 +139,10 @@ def _folded(content: bytes, samples: list[np.ndarray] | None) -> tuple[bytes, Fo
     return folded.content, report
 
 
-def _batch(content: bytes, samples: list[np.ndarray] | None) -> list[np.ndarray]:
+def _batch(flatbuffer: Flatbuffer, samples: list[np.ndarray] | None) -> list[np.ndarray]:
     """A batch of each input: of the samples, or random reals and zeros for integers."""
     random = np.random.default_rng(0)
     batch = []
-    flatbuffer = Flatbuffer(content)
     for at, index in enumerate(flatbuffer.inputs):
         tensor = flatbuffer.tensors[index]
         values = random.normal(size=tensor.shape) if tensor.dtype == "float32" else np.zeros(tensor.shape)
@@ -151,12 +152,12 @@ def _batch(content: bytes, samples: list[np.ndarray] | None) -> list[np.ndarray]
     return batch
 
 
-def _check_runs(model: Any, content: bytes) -> None:
+def _check_runs(model: Any, flatbuffer: Flatbuffer) -> None:
     """The converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
     messages = NativeMessages()
     try:
         with native_messages() as messages:
-            interpreter(content, indirect=True).interpreter.predict(_batch(content, None))
+            interpreter(flatbuffer.content, indirect=True).interpreter.predict(_batch(flatbuffer, None))
     except (UserError, RuntimeError) as error:
         printed = re.search("ERROR: (.+)", messages.text)
         reason = printed[1] if printed else first_line(error)

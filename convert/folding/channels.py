@@ -67,7 +67,7 @@ def _take_out(operator: Operator, source: Tensor, flatbuffer: Flatbuffer, editor
     if operator.outputs[0].index in flatbuffer.outputs:
         editor.take_over(operator.index, flatbuffer.producers[source.index].index)
     else:
-        editor.bypass(operator.index, [one is source for one in operator.inputs].index(True))
+        editor.bypass(operator, source)
 
 
 def _with_channel_constants(name: str, flatbuffer: Flatbuffer) -> list[tuple[Operator, np.ndarray, Tensor]]:
@@ -96,32 +96,31 @@ def channel_constant(operator: Operator) -> tuple[np.ndarray, Tensor] | None:
 
 def _scaled(tensor: Tensor, flatbuffer: Flatbuffer) -> list[Tensor]:
     """The tensors to multiply so that `tensor` is, from it back to binary convolutions; none where that is not so."""
+    return _reached(tensor, flatbuffer, through_all=("ADD", "ADD_N"), through_one=("MUL",))
+
+
+def _shifted(tensor: Tensor, flatbuffer: Flatbuffer) -> list[Tensor]:
+    """The tensors to add to, from `tensor` back to one binary convolution; none where there is none."""
+    return _reached(tensor, flatbuffer, through_all=(), through_one=("ADD", "ADD_N"))
+
+
+def _reached(
+    tensor: Tensor, flatbuffer: Flatbuffer, through_all: tuple[str, ...], through_one: tuple[str, ...]
+) -> list[Tensor]:
+    """The tensors from one back to binary convolutions: through every input of some operators, one input of others."""
     producer = flatbuffer.feeder(tensor)
     if producer is None or producer.activation != "NONE":
         return []
     if producer.name == BCONV:
         return [tensor] if takes_factors(producer) else []
     inputs = [
-        # one channel that is spread over all of them cannot take a factor for each
-        _scaled(one, flatbuffer) if one is not None and one.shape[-1:] == tensor.shape[-1:] else []
+        # one channel that is spread over all of them cannot take a constant for each
+        _reached(one, flatbuffer, through_all, through_one) if one is not None and one.shape == tensor.shape else []
         for one in producer.inputs
     ]
-    if producer.name in ("ADD", "ADD_N") and all(inputs):
+    if producer.name in through_all and all(inputs):
         return [tensor, *(one for each in inputs for one in each)]
-    if producer.name == "MUL" and any(inputs):
-        return [tensor, *next(filter(None, inputs))]
-    return []
-
-
-def _shifted(tensor: Tensor, flatbuffer: Flatbuffer) -> list[Tensor]:
-    """The tensors to add to, from `tensor` back to one binary convolution; none where there is none."""
-    producer = flatbuffer.feeder(tensor)
-    if producer is None or producer.activation != "NONE":
-        return []
-    if producer.name == BCONV:
-        return [tensor] if takes_factors(producer) else []
-    inputs = [_shifted(one, flatbuffer) for one in producer.inputs if one is not None and one.shape == tensor.shape]
-    if producer.name in ("ADD", "ADD_N") and any(inputs):
+    if producer.name in through_one and any(inputs):
         return [tensor, *next(filter(None, inputs))]
     return []
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from larq_el._lce import interpreter
+from larq_el.convert.comparison import differences
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding.changes import Change, changes_of
 
@@ -51,8 +52,5 @@ def _shown(flatbuffer: Flatbuffer, tensors: list[int], samples: Sequence[np.ndar
 def _is_within(share: float, expected: np.ndarray, got: np.ndarray) -> bool:
     if expected.dtype.kind != "f":
         return np.array_equal(expected, got)
-    finite = np.isfinite(expected)
-    largest = float(np.abs(expected).max(initial=0.0, where=finite))
-    with np.errstate(invalid="ignore"):
-        close = (expected == got) | (np.abs(got - expected) <= share * largest) | (np.isnan(expected) & np.isnan(got))
-    return bool(close.all())
+    largest = float(np.abs(expected).max(initial=0.0, where=np.isfinite(expected)))
+    return bool((differences(expected, got) <= share * largest).all())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, pack, unpack
+from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor, pack, unpack
 
 
 class Editor:
@@ -65,18 +65,20 @@ class Editor:
             if chosen and tensor is not None and tensor.data is not None and tensor.dtype == "float32":
                 self.set_constant(operator.index, position, (tensor.data * np.float64(factor)).astype(np.float32))
 
-    def bypass(self, node: int, position: int) -> None:
+    def bypass(self, operator: Operator, kept: Tensor) -> None:
         """Takes an operator out: who reads its output reads one of its inputs from then on.
 
         # Arguments
-            node: position of the operator, which has one output, and no output of the model.
-            position: of the input, of the output's shape.
+            operator: of the last `view`, with one output, and no output of the model.
+            kept: that input, of the output's shape.
         """
-        source = self._nodes[node].inputs[position]
-        output = self._nodes[node].outputs[0]
-        for operator in self._nodes:
-            operator.inputs = [source if tensor == output else tensor for tensor in operator.inputs]
-        self._remove(node)
+        position = [one is kept for one in operator.inputs].index(True)
+        # the input as it is by now, which may have been bypassed itself
+        source = self._nodes[operator.index].inputs[position]
+        output = self._nodes[operator.index].outputs[0]
+        for node in self._nodes:
+            node.inputs = [source if tensor == output else tensor for tensor in node.inputs]
+        self._remove(operator.index)
 
     def take_over(self, node: int, producer: int) -> None:
         """Takes an operator out: another gives its output from then on, in the place of its own.

@@ -77,7 +77,7 @@ def fold_factors(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, float]:
         result = factors[operator.outputs[0].index]
         source = next((factors.get(one.index, 1.0) for one in operator.inputs if one and one.data is None), 1.0)
         if operator.index in gone:
-            editor.bypass(operator.index, [one is not None and one.data is None for one in operator.inputs].index(True))
+            editor.bypass(operator, next(one for one in operator.inputs if one is not None and one.data is None))
         elif operator.name == BCONV or operator.name in SUMS:
             editor.rescale(operator, result)
         elif operator.name in WEIGHTED:

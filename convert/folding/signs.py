@@ -34,7 +34,7 @@ def fold_signs(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarray]:
             continue
         if shift is not None:
             editor.rescale(shift, 1.0 / factor)
-        editor.bypass(product.index, [one is source for one in product.inputs].index(True))
+        editor.bypass(product, source)
         for tensor in (last, *(operator.input(0) for operator in weighted)):
             scales[tensor.index] = 1.0 / factor
         for operator in weighted:

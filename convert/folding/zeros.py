@@ -18,9 +18,9 @@ def drop_zeros(flatbuffer: Flatbuffer, editor: Editor) -> None:
             zeros.add(operator.outputs[0].index)
         if operator.name != "ADD" or operator.activation != "NONE" or operator.outputs[0].index in flatbuffer.outputs:
             continue
-        for position, (kept, zero) in enumerate((operator.inputs, operator.inputs[::-1])):
+        for kept, zero in (operator.inputs, operator.inputs[::-1]):
             if zero and kept and _is_zero(zero, zeros) and kept.shape == operator.outputs[0].shape:
-                editor.bypass(operator.index, position)
+                editor.bypass(operator, kept)
                 break
 
 
