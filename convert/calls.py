@@ -6,13 +6,13 @@ watched while Keras itself runs the model: that holds for inner models of any ki
 """
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from larq_el._keras import tf
+from larq_el._keras import keras, tf
 from larq_el.complexity import leaf_layers
 
 
@@ -31,26 +31,36 @@ class Call:
     output: Any
 
 
+Exchange = Callable[[Call], Any]
+
+
 def calls_of(
-    model: Any, inputs: list[np.ndarray], wanted: Collection[int] | None = None
-) -> tuple[list[np.ndarray], list[Call]]:
+    model: Any,
+    inputs: list[np.ndarray],
+    wanted: Collection[int] | None = None,
+    *,
+    exchange: Exchange | None = None,
+    parts: bool = False,
+) -> tuple[list[Any], list[Call]]:
     """Runs a model as `predict` does.
 
     # Arguments
         model: a `tf.keras.Model`.
         inputs: a batch of each of its inputs, in the order of `model.inputs`.
         wanted: positions of the calls whose tensors are kept; None for all. Each takes memory.
+        exchange: what the model goes on with in the place of a call's output; None for the output itself.
+        parts: whether to watch the layers that other layers are made of too, each before the layer around it.
 
     # Returns
-        The model's outputs in the order of `model.outputs`, and the calls in the order of execution, which is the same
-        for every batch.
+        The model's outputs, tensors in the order of `model.outputs`, and the calls in the order of execution, which is
+        the same for every batch.
     """
     calls: list[Call] = []
     with contextlib.ExitStack() as watched:
-        for layer in {id(layer): layer for layer in leaf_layers(model)}.values():
-            watched.enter_context(_watched(layer, calls, wanted))
+        for layer in {id(layer): layer for layer in (parts_of(model) if parts else leaf_layers(model))}.values():
+            watched.enter_context(_watched(layer, calls, wanted, exchange))
         outputs = model(tf.nest.pack_sequence_as(model.input, inputs), training=False)
-    return [np.asarray(output) for output in tf.nest.flatten(outputs)], calls
+    return tf.nest.flatten(outputs), calls
 
 
 def single(output: Any) -> Any:
@@ -58,8 +68,23 @@ def single(output: Any) -> Any:
     return output[0] if isinstance(output, list | tuple) and len(output) == 1 else output
 
 
+LOOPS = keras.layers.RNN | keras.layers.Bidirectional | keras.layers.TimeDistributed
+"""Layers that call what they are made of once for each step."""
+
+
+def parts_of(layer: Any) -> Iterator[Any]:
+    """All layers inside a layer or model; of loops, and of Larq's layers, which are made of quantizers, none."""
+    for part in layer._flatten_layers(include_self=False, recursive=False):
+        if not isinstance(part, keras.Model):
+            yield part
+        if not isinstance(part, LOOPS) and type(part).__module__.split(".")[0] != "larq":
+            yield from parts_of(part)
+
+
 @contextlib.contextmanager
-def _watched(layer: Any, calls: list[Call], wanted: Collection[int] | None) -> Iterator[None]:
+def _watched(
+    layer: Any, calls: list[Call], wanted: Collection[int] | None, exchange: Exchange | None
+) -> Iterator[None]:
     """Adds each call of a layer to `calls`."""
     attributes = vars(layer)  # past Keras's own `__setattr__`, which would keep track of the function
     own = attributes.get("call")
@@ -70,6 +95,8 @@ def _watched(layer: Any, calls: list[Call], wanted: Collection[int] | None) -> I
         # a tensor's identity tells which layer computed it, and some return the very tensor that they were given
         given = set(map(id, tf.nest.flatten(inputs)))
         output = tf.nest.map_structure(lambda part: tf.identity(part) if id(part) in given else part, output)
+        if exchange is not None:
+            output = exchange(Call(layer, inputs, output))
         kept = wanted is None or len(calls) in wanted
         calls.append(Call(layer, inputs, single(output)) if kept else Call(layer, None, None))
         return output

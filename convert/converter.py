@@ -12,6 +12,7 @@ import numpy as np
 
 from larq_el._keras import keras, tf
 from larq_el._lce import interpreter
+from larq_el.convert.batch import batch_for
 from larq_el.convert.calibration import fitted
 from larq_el.convert.causes import NativeMessages, cause, native_messages
 from larq_el.convert.flatbuffer import Flatbuffer
@@ -20,10 +21,12 @@ from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
 from larq_el.convert.folding import first_difference, fold
 from larq_el.convert.matching import report_for
 from larq_el.convert.precision import in_float32
+from larq_el.convert.proof import Prover, shown_tensors, with_proof
 from larq_el.convert.report import Folding, Report, structure
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
+from larq_el.tflite.probe import Trial
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def convert(
     samples: np.ndarray | Sequence[np.ndarray] | None = None,
     labels: np.ndarray | None = None,
     folding: bool = True,
+    proof: bool = True,
 ) -> Conversion:
     """Converts a Keras model to a Larq Compute Engine flatbuffer.
 
@@ -82,38 +86,45 @@ def convert(
             activations from the first 500, or the first half of fewer, and is measured on the others.
         labels: the samples' classes, if they are known.
         folding: whether to take out what inference does not need, such as gamma: see `larq_el.convert.folding`.
+        proof: whether to compare each layer with Keras on a batch, in each runtime that can run the file: the first
+            samples, or random values. What was compared is in `report.proof`; without it that is None.
 
     # Returns
         A `Conversion`. A convolution that is binary in Keras and float in the flatbuffer is no error here: look at
         `report.lost`.
 
     # Raises
-        ValueError: where the model cannot be converted; the message holds the converter's reason.
+        ValueError: where the model cannot be converted; the message holds the converter's reason. A `DifferenceError`
+            where the file computes something else than the model; it names the layer.
     """
     check_float_ops_name(float_ops, samples=samples is not None)
     _check(model)
     model = in_float32(model)
-    content = _run_converter(model)
-    converted = Flatbuffer(content)
-    _check_resolved(model, converted)
-    _check_runs(model, converted)
+    full = Flatbuffer(_run_converter(model))
+    _check_resolved(model, full)
     arrays = None
     if samples is not None:
-        given = _in_order(model, content, samples)
-        arrays = fitted(interpreter(content, indirect=True), given)
+        given = _in_order(model, full.content, samples)
+        arrays = fitted(interpreter(full.content, indirect=True), given)
         if labels is not None and len(labels) == len(given[0]):
             labels = labels[: len(arrays[0])]  # what fills no batch is left out
+    batch = batch_for(model, full, arrays)
+    inside = _inside(model, full, batch)
     folded = None
     if folding:
-        content, folded = _folded(converted, arrays)
-    check = None
+        full, inside, folded = _folded(model, full, inside, batch, arrays)
+    final, check = full, None
+    known: Inside | None = inside
     if float_ops != "float32":
-        full, content = content, quantize_float_ops(content, float_ops, arrays)
+        final, known = Flatbuffer(quantize_float_ops(full.content, float_ops, arrays)), None
         if arrays is not None:
-            check = check_float_ops(full, content, float_ops, arrays, labels)
-        _check_runs(model, Flatbuffer(content))
-    report = replace(report_for(model, Flatbuffer(content)), float_check=check, folding=folded)
-    return Conversion(content, report)
+            check = check_float_ops(full.content, final.content, float_ops, arrays, labels)
+    report = replace(report_for(model, final), float_check=check, folding=folded)
+    if proof:
+        report = with_proof(report, Prover(model, final, report, batch, float_ops, known).proof())
+    elif known is None:
+        _inside(model, final, batch)
+    return Conversion(final.content, report)
 
 
 def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
@@ -124,46 +135,39 @@ def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
         )
 
 
-def _folded(converted: Flatbuffer, samples: list[np.ndarray] | None) -> tuple[bytes, Folding | None]:
+Inside = dict[int, np.ndarray]
+"""What the operators of a flatbuffer compute, by the tensors' indices."""
+
+
+def _folded(
+    model: Any, converted: Flatbuffer, inside: Inside, batch: list[np.ndarray], samples: list[np.ndarray] | None
+) -> tuple[Flatbuffer, Inside, Folding | None]:
     """The folded flatbuffer where it computes the same on a batch, the flatbuffer as it was otherwise."""
-    content = converted.content
-    folded = fold(content)
-    if not folded.operators:
-        return content, None
-    if refused := first_difference(content, folded.content, _batch(converted, samples)):
-        return content, Folding({}, refused)
+    made = fold(converted.content)
+    if not made.operators:
+        return converted, inside, None
+    folded = Flatbuffer(made.content)
+    after = _inside(model, folded, batch)
+    if refused := first_difference(converted, folded, inside, after):
+        return converted, inside, Folding({}, refused)
     if samples is None:
-        return folded.content, Folding(folded.operators)
-    agreement, difference = difference_of(content, folded.content, samples)
-    report = Folding(folded.operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
-    return folded.content, report
+        return folded, after, Folding(made.operators)
+    agreement, difference = difference_of(converted.content, folded.content, samples)
+    report = Folding(made.operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
+    return folded, after, report
 
 
-def _batch(flatbuffer: Flatbuffer, samples: list[np.ndarray] | None) -> list[np.ndarray]:
-    """A batch of each input: of the samples, or random reals and zeros for integers."""
-    random = np.random.default_rng(0)
-    batch = []
-    for at, index in enumerate(flatbuffer.inputs):
-        tensor = flatbuffer.tensors[index]
-        values = random.normal(size=tensor.shape) if tensor.dtype == "float32" else np.zeros(tensor.shape)
-        if samples is not None and len(samples[at]) >= tensor.shape[0]:
-            values = samples[at][: tensor.shape[0]]
-        batch.append(values.astype(tensor.dtype))
-    return batch
-
-
-def _check_runs(model: Any, flatbuffer: Flatbuffer) -> None:
-    """The converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
-    messages = NativeMessages()
+def _inside(model: Any, flatbuffer: Flatbuffer, batch: list[np.ndarray]) -> Inside:
+    """Runs the file: the converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
+    shown = shown_tensors(flatbuffer, everything=True)
+    trial = Trial(flatbuffer.with_outputs(shown), batch)
     try:
-        with native_messages() as messages:
-            interpreter(flatbuffer.content, indirect=True).interpreter.predict(_batch(flatbuffer, None))
-    except (UserError, RuntimeError) as error:
-        printed = re.search("ERROR: (.+)", messages.text)
-        reason = printed[1] if printed else first_line(error)
+        return dict(zip(shown, trial.outputs(), strict=True))
+    except UserError as error:
+        reason = re.sub(r"^.*cannot run the flatbuffer: ", "", str(error)).rstrip(".")
         raise UserError(
             f"the Larq Compute Engine converts {model.name!r} to a file that its own interpreter cannot run "
-            f"({reason.rstrip('.')}); change the layer that this is about."
+            f"({reason}); change the layer that this is about."
         ) from error
 
 

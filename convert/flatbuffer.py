@@ -45,6 +45,9 @@ class Tensor:
         shape: sizes, the batch first.
         dtype: such as "float32".
         data: the constant's values, None for an activation.
+        scale, zero_point: of a tensor whose values are `scale * (stored - zero_point)`, one for all of it; None where
+            it has none, or one for each channel.
+        variable: whether its values outlive an inference.
     """
 
     index: int
@@ -52,6 +55,9 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str
     data: np.ndarray | None
+    scale: float | None = None
+    zero_point: int = 0
+    variable: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -97,49 +103,30 @@ class Operator:
         return None
 
 
-class Flatbuffer:
-    """A TFLite model of one subgraph.
-
-    # Arguments
-        source: the bytes of a flatbuffer, or its path.
+class Graph:
+    """A graph of a TFLite model.
 
     # Attributes
-        metadata: the entries of the file's metadata, by their names.
-
-    # Raises
-        ValueError: where there is no such file, or it is not a whole TFLite model.
+        index: its position in the file; bodies of loops and branches, and other signatures, stand behind the first.
+        tensors, operators: in the order of the file, which is that of execution.
+        inputs, outputs: indices of its tensors.
     """
 
-    def __init__(self, source: bytes | str | os.PathLike[str]) -> None:
-        self.content = source if isinstance(source, bytes) else _read(Path(source))
-        name = "the flatbuffer" if isinstance(source, bytes) else repr(str(source))
-        if self.content[4:8] != IDENTIFIER:
-            raise UserError(f"{name} is not a TFLite model: its bytes 4 to 8 are not {IDENTIFIER.decode()!r}.")
-        self.name = name
-        try:
-            _check_extent(self.content)
-            self._model = unpack(self.content)
-            self.operators = self._operators()
-            self.metadata = self._metadata()
-        except DAMAGE as error:
-            raise self.damaged(error) from error
+    index: int
+    tensors: list[Tensor]
+    operators: list[Operator]
+    inputs: list[int]
+    outputs: list[int]
 
-    @classmethod
-    def of(cls, model: Any) -> "Flatbuffer":
-        """A model of objects, as `unpack` gives it, seen as a flatbuffer; `content` is empty.
-
-        # Arguments
-            model: of one subgraph. Changes of it after this call are not seen.
-        """
-        flatbuffer = cls.__new__(cls)
-        flatbuffer.content, flatbuffer.name, flatbuffer._model = b"", "the flatbuffer", model
-        flatbuffer.operators = flatbuffer._operators()
-        flatbuffer.metadata = flatbuffer._metadata()
-        return flatbuffer
-
-    def damaged(self, error: BaseException) -> UserError:
-        """The error to raise where the file turns out to hold something else than it should."""
-        return UserError(f"{self.name} is a damaged TFLite model: {first_line(error).rstrip('.')}.")
+    def _fill(self, model: Any, index: int) -> None:
+        """Reads a graph of a model of objects."""
+        graph = model.subgraphs[index]
+        self.index = index
+        tensors = self.tensors = [_tensor(model, at, tensor) for at, tensor in enumerate(graph.tensors)]
+        self.inputs, self.outputs = list(graph.inputs), list(graph.outputs)
+        for at in (*graph.inputs, *graph.outputs):
+            _check_index(at, tensors)
+        self.operators = [_operator(model, at, node, tensors) for at, node in enumerate(graph.operators)]
 
     @cached_property
     def producers(self) -> dict[int, Operator]:
@@ -161,11 +148,71 @@ class Flatbuffer:
         alone = len(self.readers.get(tensor.index, ())) == 1 and tensor.index not in self.outputs
         return self.producers.get(tensor.index) if alone else None
 
+
+class Flatbuffer(Graph):
+    """A TFLite model, seen as its first graph; `graphs` has the others too.
+
+    # Arguments
+        source: the bytes of a flatbuffer, or its path.
+
+    # Attributes
+        metadata: the entries of the file's metadata, by their names.
+        graphs: all of them, this one first.
+
+    # Raises
+        ValueError: where there is no such file, or it is not a whole TFLite model.
+    """
+
+    def __init__(self, source: bytes | str | os.PathLike[str]) -> None:
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
+        name = "the flatbuffer" if isinstance(source, bytes) else repr(str(source))
+        if self.content[4:8] != IDENTIFIER:
+            raise UserError(f"{name} is not a TFLite model: its bytes 4 to 8 are not {IDENTIFIER.decode()!r}.")
+        self.name = name
+        try:
+            _check_extent(self.content)
+            self._read_model(unpack(self.content))
+        except DAMAGE as error:
+            raise self.damaged(error) from error
+
+    @classmethod
+    def of(cls, model: Any) -> "Flatbuffer":
+        """A model of objects, as `unpack` gives it, seen as a flatbuffer; `content` is empty.
+
+        # Arguments
+            model: changes of it after this call are not seen.
+        """
+        flatbuffer = cls.__new__(cls)
+        flatbuffer.content, flatbuffer.name = b"", "the flatbuffer"
+        flatbuffer._read_model(model)
+        return flatbuffer
+
+    def _read_model(self, model: Any) -> None:
+        self._model = model
+        self._fill(model, 0)
+        self.graphs: list[Graph] = [self]
+        for index in range(1, len(model.subgraphs)):
+            graph = Graph()
+            graph._fill(model, index)
+            self.graphs.append(graph)
+        for index in (*self.signature_inputs.values(), *self.signature_outputs.values()):
+            _check_index(index, self.tensors)
+        self.metadata = self._metadata()
+
+    def damaged(self, error: BaseException) -> UserError:
+        """The error to raise where the file turns out to hold something else than it should."""
+        return UserError(f"{self.name} is a damaged TFLite model: {first_line(error).rstrip('.')}.")
+
+    @property
+    def all_operators(self) -> list[Operator]:
+        """The operators of all graphs."""
+        return [operator for graph in self.graphs for operator in graph.operators]
+
     def with_outputs(self, tensors: list[int]) -> bytes:
         """The same model with other tensors as its outputs, so that an interpreter shows what is inside it.
 
         # Arguments
-            tensors: indices of tensors.
+            tensors: indices of tensors of the first graph.
         """
         model = unpack(self.content)
         model.subgraphs[0].outputs = tensors
@@ -173,20 +220,10 @@ class Flatbuffer:
         return pack(model)
 
     @property
-    def inputs(self) -> list[int]:
-        """Indices of the model's input tensors."""
-        return list(self._model.subgraphs[0].inputs)
-
-    @property
     def batch(self) -> int:
         """How many samples the model computes at a time."""
         shape = self.tensors[self.inputs[0]].shape if self.inputs else ()
         return shape[0] if shape else 1
-
-    @property
-    def outputs(self) -> list[int]:
-        """Indices of the model's output tensors."""
-        return list(self._model.subgraphs[0].outputs)
 
     @property
     def signature_inputs(self) -> dict[str, int]:
@@ -207,48 +244,47 @@ class Flatbuffer:
         entries = self._model.metadata or []
         return {(one.name or b"").decode(): _bytes(self._model.buffers[one.buffer].data) for one in entries}
 
-    @property
-    def subgraphs(self) -> int:
-        """Number of graphs; those behind the first are bodies of loops and branches, or other signatures."""
-        return len(self._model.subgraphs)
 
-    def _operators(self) -> list[Operator]:
-        graph = self._model.subgraphs[0]
-        tensors = self.tensors = [self._tensor(index, tensor) for index, tensor in enumerate(graph.tensors)]
-        signatures = (*self.signature_inputs.values(), *self.signature_outputs.values())
-        for index in (*graph.inputs, *graph.outputs, *signatures):
-            _check_index(index, tensors)
-        operators = []
-        for index, node in enumerate(graph.operators):
-            code = self._model.operatorCodes[node.opcodeIndex]
-            custom = code.customCode
-            for at in (*node.inputs, *node.outputs):
-                _check_index(at, tensors, optional=True)
-            name = custom.decode() if custom else _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-            inputs = tuple(tensors[i] if i >= 0 else None for i in node.inputs)
-            if name == "DEQUANTIZE" and inputs[0] is not None and inputs[0].data is not None:
-                # a float16 constant: what reads it sees the constant
-                tensors[node.outputs[0]] = replace(tensors[node.outputs[0]], data=inputs[0].data)
-            outputs = tuple(tensors[i] for i in node.outputs)
-            options = _custom_options(node) if custom else {}
-            activation = _ACTIVATIONS[getattr(node.builtinOptions, "fusedActivationFunction", 0)]
-            operators.append(Operator(index, name, inputs, outputs, options, bool(custom), activation))
-        return operators
+def _operator(model: Any, index: int, node: Any, tensors: list[Tensor]) -> Operator:
+    code = model.operatorCodes[node.opcodeIndex]
+    custom = code.customCode
+    for at in (*node.inputs, *node.outputs):
+        _check_index(at, tensors, optional=True)
+    name = custom.decode() if custom else _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    inputs = tuple(tensors[i] if i >= 0 else None for i in node.inputs)
+    if name == "DEQUANTIZE" and inputs[0] is not None and inputs[0].data is not None:
+        # a float16 constant: what reads it sees the constant
+        tensors[node.outputs[0]] = replace(tensors[node.outputs[0]], data=inputs[0].data)
+    outputs = tuple(tensors[i] for i in node.outputs)
+    options = _custom_options(node) if custom else {}
+    activation = _ACTIVATIONS[getattr(node.builtinOptions, "fusedActivationFunction", 0)]
+    return Operator(index, name, inputs, outputs, options, bool(custom), activation)
 
-    def _tensor(self, index: int, tensor: Any) -> Tensor:
-        dtype = _TYPE_NAMES[tensor.type]
-        shape = tuple(map(int, tensor.shape)) if tensor.shape is not None else ()
-        name = tensor.name.decode() if tensor.name else ""
-        raw = self._model.buffers[tensor.buffer].data
-        if min(shape, default=0) < 0:
-            raise ValueError(f"tensor {index} has shape {shape}")
-        data = None
-        if raw is not None and len(raw):
-            raw = np.asarray(raw, np.uint8)
-            if dtype in _ITEM_SIZES and raw.nbytes != math.prod(shape) * _ITEM_SIZES[dtype]:
-                raise ValueError(f"constant {index} of {dtype} and shape {shape} has {raw.nbytes} bytes")
-            data = raw.view(dtype).reshape(shape) if dtype in ("float32", "float16", "int8", "int32") else raw
-        return Tensor(index, name, shape, dtype, data)
+
+def _tensor(model: Any, index: int, tensor: Any) -> Tensor:
+    dtype = _TYPE_NAMES[tensor.type]
+    shape = tuple(map(int, tensor.shape)) if tensor.shape is not None else ()
+    name = tensor.name.decode() if tensor.name else ""
+    raw = model.buffers[tensor.buffer].data
+    if min(shape, default=0) < 0:
+        raise ValueError(f"tensor {index} has shape {shape}")
+    data = None
+    if raw is not None and len(raw):
+        raw = np.asarray(raw, np.uint8)
+        if dtype in _ITEM_SIZES and raw.nbytes != math.prod(shape) * _ITEM_SIZES[dtype]:
+            raise ValueError(f"constant {index} of {dtype} and shape {shape} has {raw.nbytes} bytes")
+        data = raw.view(dtype).reshape(shape) if dtype in ("float32", "float16", "int8", "int32") else raw
+    scale, zero_point = _quantization(tensor.quantization)
+    return Tensor(index, name, shape, dtype, data, scale, zero_point, bool(tensor.isVariable))
+
+
+def _quantization(parameters: Any) -> tuple[float | None, int]:
+    """The scale and the zero point of a whole tensor."""
+    scales = getattr(parameters, "scale", None)
+    if scales is None or len(scales) != 1:
+        return None, 0
+    points = parameters.zeroPoint
+    return float(scales[0]), int(points[0]) if points is not None and len(points) else 0
 
 
 def _read(path: Path) -> bytes:

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from larq_el.convert.calibration import calibration_count, ranges
-from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.convert.flatbuffer import Flatbuffer, Operator, pack, unpack
 from larq_el.errors import UserError, closest
 
 STATIC = "int8-static"
 """The name of `FLOAT_OPS` that needs samples."""
 EXACT_SHARE = 0.02
 """By how much of its size a file of int8 weights may grow for the operators that keep float32."""
+
+APART = np.float32(1 + 2**-23)
+"""The least factor that tells two scales of float32 apart."""
 
 _COMMON: dict[str, Any] = {"regex": ".*", "operation": "*"}
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "EMBEDDING_LOOKUP")
@@ -111,7 +115,36 @@ def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.n
         recipe += _INT8_STATIC if calibrated else []
     if float_ops != "float16":
         recipe += map(_kept, exact_operators(content))
-    return _quantize(flatbuffer, recipe, calibrated, float_ops)
+    return scales_told_apart(_quantize(flatbuffer, recipe, calibrated, float_ops))
+
+
+def scales_told_apart(flatbuffer: bytes) -> bytes:
+    """Makes a convolution's scales differ where all of its channels share one, by the least that makes a difference.
+
+    LCE 0.16's kernel for float activations and int8 weights gives the bias alone where they are equal, as they are for
+    a kernel of -1 and 1 without a BatchNorm. The other runtimes do not.
+
+    # Arguments
+        flatbuffer: a TFLite model.
+
+    # Returns
+        The same model where there is no such convolution.
+    """
+    model = unpack(flatbuffer)
+    shared = []
+    for graph in model.subgraphs:
+        for node in graph.operators:
+            code = model.operatorCodes[node.opcodeIndex]
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.CONV_2D:
+                image, kernel = (graph.tensors[at] for at in node.inputs[:2])
+                scales = getattr(kernel.quantization, "scale", None)
+                if image.type == schema.TensorType.FLOAT32 and scales is not None and len(scales) > 1:
+                    shared += [kernel.quantization] if np.all(scales == scales[0]) else []
+    for quantization in shared:
+        scales = np.array(quantization.scale)
+        scales[0] *= APART
+        quantization.scale = scales
+    return pack(model) if shared else flatbuffer
 
 
 def exact_operators(flatbuffer: Flatbuffer) -> list[Operator]:

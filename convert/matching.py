@@ -27,20 +27,23 @@ def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
     """
     report = structure(flatbuffer)
     layers = match(leaf_layers(model), flatbuffer, report)
-    named = tuple(_name(conv, layers.get(conv.node), flatbuffer) for conv in report.convolutions)
-    return replace(report, convolutions=named, advice=advice_for(flatbuffer, {conv.node: conv.layer for conv in named}))
+    named = tuple(_name(conv, layers.get(conv.place), flatbuffer) for conv in report.convolutions)
+    return replace(
+        report, convolutions=named, advice=advice_for(flatbuffer, {conv.place: conv.layer for conv in named})
+    )
 
 
 def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
-    operator = flatbuffer.operators[conv.node]
+    graph = flatbuffer.graphs[conv.graph]
+    operator = graph.operators[conv.node]
     if layer is None:
-        return conv if conv.binary else replace(conv, reason=why_float(operator, flatbuffer))
+        return conv if conv.binary else replace(conv, reason=why_float(operator, graph))
     binary_in_keras = is_binary_convolution(layer)
     return replace(
         conv,
         layer=layer.name,
         binary_in_keras=binary_in_keras,
-        reason="" if conv.binary else why_float(operator, flatbuffer, binary_in_keras=binary_in_keras),
+        reason="" if conv.binary else why_float(operator, graph, binary_in_keras=binary_in_keras),
         avoidable=binary_in_keras
         and not conv.binary
         and isinstance(layer, lq.layers.QuantConv2D)
@@ -48,8 +51,8 @@ def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
     )
 
 
-def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> dict[int, Any]:
-    """The Keras layer of each convolution, by the convolution's position in the flatbuffer.
+def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> dict[tuple[int, int], Any]:
+    """The Keras layer of each convolution, by the convolution's `place`.
 
     First by the kernel's signs, each layer once, then those of layers that are called again; what is left, such as a
     kernel that int8 rounded to zeros, by its shape in the order of execution.
@@ -62,17 +65,19 @@ def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> di
     kinds = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
     weighted = [layer for layer in keras_layers if isinstance(layer, kinds)]
     layers = [(layer, signs) for layer in weighted for signs in _signs(layer)]
-    signs_of = {conv.node: kernel_signs(flatbuffer.operators[conv.node]) for conv in report.convolutions}
-    found: dict[int, Any] = {}
+    signs_of = {
+        conv.place: kernel_signs(flatbuffer.graphs[conv.graph].operators[conv.node]) for conv in report.convolutions
+    }
+    found: dict[tuple[int, int], Any] = {}
     left = list(layers)
     # the second pass finds what shared layers compute again
     for candidates, exact in ((left, True), (layers, True), (left, False)):
-        for node, signs in signs_of.items():
-            if node in found or signs is None:
+        for place, signs in signs_of.items():
+            if place in found or signs is None:
                 continue
             for at, (layer, candidate) in enumerate(candidates):
                 if candidate.shape == signs.shape and (not exact or np.array_equal(candidate, _upright(signs))):
-                    found[node] = layer
+                    found[place] = layer
                     if candidates is left:
                         del left[at]
                     break

@@ -94,7 +94,8 @@ def pairs_of(calls: list[Call], content: Flatbuffer) -> list[Pair]:
         for tensor in tf.nest.flatten(call.inputs):
             readers.setdefault(id(tensor), []).append(at)
     pairs = []
-    for layer, operators in _grouped(found, content):
+    main = {node: layer for (graph, node), layer in found.items() if graph == 0}
+    for layer, operators in _grouped(main, content):
         tensor = _output(operators, content)
         if tensor.dtype == "float32" and tensor.index not in content.outputs:
             starts = [at for at, call in enumerate(calls) if call.layer is layer]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.convert.flatbuffer import Graph, Operator
 
 FULL_PRECISION = "full precision"
 IMPOSSIBLE = {
@@ -20,19 +20,19 @@ MOVING = frozenset(
 """Operators that move values about: signs are still signs behind them."""
 
 
-def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bool | None = None) -> str:
+def why_float(operator: Operator, graph: Graph, *, binary_in_keras: bool | None = None) -> str:
     """Explains a float convolution.
 
     # Arguments
         operator: the convolution.
-        flatbuffer: what it stands in.
+        graph: what it stands in.
         binary_in_keras: whether the Keras layer is binary; None where it is not known, then its kernel and input tell.
 
     # Returns
         "full precision" for a layer that was never binary, or the type of its weights such as "int8"; a sentence's
         worth otherwise.
     """
-    between, signs = _between_signs_and(operator, flatbuffer)
+    between, signs = _between_signs_and(operator, graph)
     kernel = _kernel_kind(operator)
     if binary_in_keras is None:
         binary_in_keras = signs and kernel == "binary"
@@ -62,12 +62,12 @@ def why_float(operator: Operator, flatbuffer: Flatbuffer, *, binary_in_keras: bo
     return "the converter kept it in float"
 
 
-def _between_signs_and(operator: Operator, flatbuffer: Flatbuffer) -> tuple[list[str], bool]:
+def _between_signs_and(operator: Operator, graph: Graph) -> tuple[list[str], bool]:
     """Operators between the signs and a convolution, and whether signs are found at all."""
     between: list[str] = []
     tensor = operator.inputs[2] if operator.name == "TRANSPOSE_CONV" else operator.inputs[0]
-    while tensor is not None and tensor.index in flatbuffer.producers:
-        producer = flatbuffer.producers[tensor.index]
+    while tensor is not None and tensor.index in graph.producers:
+        producer = graph.producers[tensor.index]
         if producer.name == "LceDequantize":
             return between[::-1], True
         if producer.name not in MOVING:

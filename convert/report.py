@@ -30,11 +30,12 @@ class Convolution:
         binary: whether it runs on bits.
         reason: why it is float; "" for a binary one.
         kernel: (height, width, input channels, output channels).
-        macs: multiply-accumulates for one image.
+        macs: multiply-accumulates for one image; of one in the body of a loop, for a round of it.
         bytes: size of its weights.
         binary_in_keras: whether it multiplies signs with signs in the Keras model; None where none is given.
         avoidable: whether it is float although LCE can run such a layer on bits.
-        node: position of its operator in the flatbuffer.
+        node: position of its operator in its graph.
+        graph: of the flatbuffer; behind the first stand bodies of loops and branches, and other signatures.
         fault: why it gives wrong values, such as by LCE's fast kernels; "" where it does not.
     """
 
@@ -48,7 +49,13 @@ class Convolution:
     binary_in_keras: bool | None = None
     avoidable: bool = False
     node: int = 0
+    graph: int = 0
     fault: str = ""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its graph, and the position of its operator there."""
+        return self.graph, self.node
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,28 @@ class Folding:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What was compared with the Keras model before a flatbuffer was kept.
+
+    # Attributes
+        samples: number of samples: the first of those that were given, or random ones.
+        runtimes: in which it was compared.
+        compared: number of tensors inside it that are what layers of the model compute from equal inputs.
+        random: layers that compute something else each time, so that they cannot be compared.
+        unproven: layers that could not be compared because they take signs inside, which rounding turns over, or that
+            LCE is known to compute wrongly.
+        refused: what a runtime said that has all operators and cannot run the file, by its name.
+    """
+
+    samples: int
+    runtimes: tuple[str, ...]
+    compared: int
+    random: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Port:
     """An input or an output of a flatbuffer: its name, shape and type."""
 
@@ -117,11 +146,13 @@ class Report:
         inputs, outputs: the model's.
         operator_bytes: size of the constants of each kind of operator.
         runtimes: which can run the model, and what keeps the others from it.
-        subgraphs: number of graphs; bodies of loops and branches, and other signatures, are counted here alone.
+        subgraphs: number of graphs; all else counts those behind the first too, which are bodies of loops and branches
+            or other signatures.
         unresolved: custom operators that are neither TFLite's nor LCE's: no runtime of theirs can run the file.
         float_check: what fewer bits in the float rest cost on samples; None where none were given.
         folding: what the conversion took out; None where it took nothing out, or the conversion is not known.
         advice: what would make the model faster.
+        proof: what was compared with the Keras model; None where nothing was.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -136,6 +167,7 @@ class Report:
     float_check: FloatCheck | None = None
     folding: Folding | None = None
     advice: tuple[Advice, ...] = ()
+    proof: Proof | None = None
 
     @property
     def binary_macs(self) -> int:
@@ -184,6 +216,7 @@ class Report:
             "unresolved": self.unresolved,
             "float_check": None if self.float_check is None else asdict(self.float_check),
             "folding": None if self.folding is None else asdict(self.folding),
+            "proof": None if self.proof is None else asdict(self.proof),
             "advice": [asdict(advice) for advice in self.advice],
             "convolutions": [asdict(conv) for conv in self.convolutions],
         }
@@ -204,14 +237,16 @@ def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
     flatbuffer = flatbuffer if isinstance(flatbuffer, Flatbuffer) else Flatbuffer(flatbuffer)
     report = structure(flatbuffer)
     try:
-        explained = tuple(
-            conv if conv.binary else replace(conv, reason=why_float(flatbuffer.operators[conv.node], flatbuffer))
-            for conv in report.convolutions
-        )
-        advice = advice_for(flatbuffer, {conv.node: conv.layer for conv in explained})
+        explained = tuple(conv if conv.binary else _explained(conv, flatbuffer) for conv in report.convolutions)
+        advice = advice_for(flatbuffer, {conv.place: conv.layer for conv in explained})
     except DAMAGE as error:
         raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
     return replace(report, convolutions=explained, advice=advice)
+
+
+def _explained(conv: Convolution, flatbuffer: Flatbuffer) -> Convolution:
+    graph = flatbuffer.graphs[conv.graph]
+    return replace(conv, reason=why_float(graph.operators[conv.node], graph))
 
 
 def structure(flatbuffer: Flatbuffer) -> Report:
@@ -225,24 +260,25 @@ def structure(flatbuffer: Flatbuffer) -> Report:
     """
     try:
         convolutions = tuple(
-            _convolution(operator)
-            for operator in flatbuffer.operators
+            _convolution(operator, graph.index)
+            for graph in flatbuffer.graphs
+            for operator in graph.operators
             if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
         )
     except DAMAGE as error:
         raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
-    operators = Counter(operator.name for operator in flatbuffer.operators)
+    operators = flatbuffer.all_operators
     known = LCE_OPERATORS | TFLITE_CUSTOM
-    unresolved = sorted({node.name for node in flatbuffer.operators if node.custom and node.name not in known})
+    unresolved = sorted({node.name for node in operators if node.custom and node.name not in known})
     return Report(
         convolutions,
-        dict(operators.most_common()),
+        dict(Counter(operator.name for operator in operators).most_common()),
         len(flatbuffer.content),
         inputs=_ports(flatbuffer, flatbuffer.inputs),
         outputs=_ports(flatbuffer, flatbuffer.outputs),
         operator_bytes=_operator_bytes(flatbuffer),
-        runtimes=runtimes_of(flatbuffer.operators),
-        subgraphs=flatbuffer.subgraphs,
+        runtimes=runtimes_of(operators),
+        subgraphs=len(flatbuffer.graphs),
         unresolved=tuple(unresolved),
     )
 
@@ -254,17 +290,18 @@ def _ports(flatbuffer: Flatbuffer, indices: list[int]) -> tuple[Port, ...]:
 
 def _operator_bytes(flatbuffer: Flatbuffer) -> dict[str, int]:
     """Each constant once, with the first operator that reads it; what turns it to float32 in front is passed over."""
-    counted: set[int] = set()
+    counted: set[tuple[int, int]] = set()
     sizes: Counter[str] = Counter()
-    for operator in flatbuffer.operators:
-        for tensor in operator.inputs if operator.name != "DEQUANTIZE" else ():
-            if tensor is not None and tensor.index not in counted and tensor.data is not None:
-                counted.add(tensor.index)
-                sizes[operator.name] += tensor.nbytes
+    for graph in flatbuffer.graphs:
+        for operator in graph.operators:
+            for tensor in operator.inputs if operator.name != "DEQUANTIZE" else ():
+                if tensor is not None and tensor.data is not None and (graph.index, tensor.index) not in counted:
+                    counted.add((graph.index, tensor.index))
+                    sizes[operator.name] += tensor.nbytes
     return {name: size for name, size in sizes.most_common() if size}
 
 
-def _convolution(operator: Operator) -> Convolution:
+def _convolution(operator: Operator, graph: int) -> Convolution:
     binary = operator.name == BINARY
     kernel = _kernel_shape(operator)
     output = operator.outputs[0]
@@ -279,6 +316,7 @@ def _convolution(operator: Operator) -> Convolution:
         macs=prod(kernel) * prod(pixels),
         bytes=sum(tensor.nbytes for tensor in operator.inputs if tensor is not None),
         node=operator.index,
+        graph=graph,
         fault=_not_finite(operator) or (_fault(operator) if binary else ""),
     )
 

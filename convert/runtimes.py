@@ -25,16 +25,18 @@ class Runtime:
             native delegate).
         missing: operators of the model that it has no kernel for; it runs the model fully where there are none.
         note: what has to be set for it, "" for nothing.
+        refused: what it said where it was tried and could not run the file, "" for nothing.
     """
 
     name: str
     missing: tuple[str, ...]
     note: str = ""
+    refused: str = ""
 
     @property
     def runs(self) -> bool:
-        """Whether it has a kernel for each operator."""
-        return not self.missing
+        """Whether it has a kernel for each operator, and did not refuse the file."""
+        return not self.missing and not self.refused
 
 
 def runtimes_of(operators: Iterable[Operator]) -> tuple[Runtime, ...]:

@@ -1,7 +1,6 @@
 """Proves that a flatbuffer computes what its Keras model computes, on real samples."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +13,11 @@ from larq_el.convert.comparison import Comparison, Verification
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import changes_of
 from larq_el.convert.pairs import pairs_of
+from larq_el.convert.ports import ports_of
 from larq_el.convert.precision import in_float32
-from larq_el.convert.probe import check_runs
 from larq_el.convert.runtimes import needs_indirect
 from larq_el.errors import UserError
+from larq_el.tflite.probe import check_runs
 
 BATCH = 16
 
@@ -54,19 +54,19 @@ def verify(
     inputs = _check_samples(model, samples)
     model = in_float32(model)
     content = Flatbuffer(flatbuffer)
-    outputs = _check_ports(model, content)
+    inputs_at, outputs = ports_of(model, content)
     check_runs(content.content, content.name)
     size = model.inputs[0].shape[0] or BATCH
     _, calls = calls_of(model, [values[: model.inputs[0].shape[0] or 1] for values in inputs])
     pairs = pairs_of(calls, content)
     wanted = {at for pair in pairs for chain in pair.chains for at in chain}
-    run = _runner(content, list(dict.fromkeys([*outputs, *(at for pair in pairs for at in pair.tensors)])), model)
+    run = _runner(content, list(dict.fromkeys([*outputs, *(at for pair in pairs for at in pair.tensors)])), inputs_at)
     compared = Comparison(pairs, list(model.output_names))
     for start in range(0, len(inputs[0]), size):
         batch = [values[start : start + size] for values in inputs]
         got = run(batch)
         expected, calls = calls_of(model, batch, wanted)
-        compared.add_outputs(expected, [got[output] for output in outputs])
+        compared.add_outputs(list(map(np.asarray, expected)), [got[output] for output in outputs])
         compared.add_layers(calls, got)
     softmax = any(node.name == "SOFTMAX" and node.outputs[0].index == outputs[0] for node in content.operators)
     return compared.result(logits=softmax and len(outputs) == 1, min_agreement=min_agreement)
@@ -93,47 +93,13 @@ def _check_samples(model: Any, samples: Any) -> list[np.ndarray]:
     return [values[:count] for values in arrays]
 
 
-def _check_ports(model: Any, content: Flatbuffer) -> list[int]:
-    """The flatbuffer's tensors of the model's outputs, in the model's order."""
-    inputs, outputs = _inputs(model, content), _outputs(model, content)
-    got, wanted = (
-        [[tuple(content.tensors[at].shape[1:]) for at in ports] for ports in (inputs, outputs)],
-        [[tuple(tensor.shape[1:]) for tensor in tensors] for tensors in (model.inputs, model.outputs)],
-    )
-    if got != wanted:
-        (got_in, got_out), (wanted_in, wanted_out) = ([_listed(ports) for ports in both] for both in (got, wanted))
-        raise UserError(
-            f"the flatbuffer is not a conversion of {model.name!r}: it maps {got_in} to {got_out}, the model maps "
-            f"{wanted_in} to {wanted_out}."
-        )
-    return outputs
+Runner = Callable[[list[np.ndarray]], dict[int, np.ndarray]]
 
 
-def _listed(shapes: list[tuple[int, ...]]) -> str:
-    return " and ".join(map(str, shapes))
-
-
-def _inputs(model: Any, content: Flatbuffer) -> list[int]:
-    """The flatbuffer's tensors of the model's inputs, by their names where it has them."""
-    named = content.signature_inputs
-    return [named.get(name, at) for name, at in zip(model.input_names, content.inputs, strict=False)]
-
-
-def _outputs(model: Any, content: Flatbuffer) -> list[int]:
-    """As `_inputs`: our own conversions number the outputs, LCE's name them."""
-    named = content.signature_outputs
-    if set(named) == set(model.output_names):
-        return [named[name] for name in model.output_names]
-    numbers = [re.fullmatch(r"output_(\d+)", name) for name in named]
-    if named and all(numbers):
-        return [named[name] for name in sorted(named, key=lambda name: int(name.removeprefix("output_")))]
-    return content.outputs
-
-
-def _runner(content: Flatbuffer, shown: list[int], model: Any) -> Callable[[list[np.ndarray]], dict[int, np.ndarray]]:
+def _runner(content: Flatbuffer, shown: list[int], inputs_at: list[int]) -> Runner:
     """A function from a batch of each input to the values of the tensors that are shown."""
-    interpreter = lce_interpreter(content.with_outputs(shown), indirect=needs_indirect(content.operators))
-    order = [_inputs(model, content).index(tensor) for tensor in content.inputs]
+    interpreter = lce_interpreter(content.with_outputs(shown), indirect=needs_indirect(content.all_operators))
+    order = [inputs_at.index(tensor) for tensor in content.inputs]
     types = [np.dtype(kind) for kind in interpreter.input_types]
     changes = changes_of(content)
 

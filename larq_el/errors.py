@@ -14,6 +14,10 @@ class UserError(ValueError):
     """
 
 
+class DifferenceError(UserError):
+    """A flatbuffer does not compute what its model computes; the commands exit with 1."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's message, for the middle of a sentence of ours.
 

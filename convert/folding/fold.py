@@ -35,7 +35,7 @@ def fold(content: bytes) -> Folded:
     """
     editor = Editor(content)
     before = editor.view()
-    if before.subgraphs != 1 or not any(operator.name == BCONV for operator in before.operators):
+    if len(before.graphs) != 1 or not any(operator.name == BCONV for operator in before.operators):
         return Folded(content)
     drop_zeros(before, editor)
     changes: defaultdict[int, Change] = defaultdict(Change)

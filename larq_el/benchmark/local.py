@@ -147,7 +147,7 @@ def interleave(
 
 
 def _runtimes_for(model: Flatbuffer, runtimes: Sequence[str] | None, path: Path) -> Sequence[str]:
-    binary = sorted({operator.name for operator in model.operators if operator.name.startswith("Lce")})
+    binary = sorted({operator.name for operator in model.all_operators if operator.name.startswith("Lce")})
     if runtimes is None:
         return ("lce", "lce-indirect", "native") if binary else ("stock",)
     for name in runtimes:
@@ -176,7 +176,7 @@ def _inputs(shapes: Sequence[Sequence[int]], dtypes: Sequence[Any]) -> list[np.n
 def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
     """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
     from larq_el._lce import interpreter
-    from larq_el.convert.probe import check_runs
+    from larq_el.tflite.probe import check_runs
 
     check_runs(model.content, "the model")
     loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)

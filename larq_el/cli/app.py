@@ -8,7 +8,7 @@ import click
 
 from larq_el._version import __version__
 from larq_el.cli.quiet import native_messages_hidden
-from larq_el.errors import UserError, closest
+from larq_el.errors import DifferenceError, UserError, closest
 
 COMMANDS = {
     "zoo": "List the models, show one, or pack weights.",
@@ -59,7 +59,7 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> int:
         with native_messages_hidden():
             command.main(args=None if args is None else list(args), standalone_mode=False)
     except UserError as error:
-        return _fail(str(error), 2)
+        return _fail(str(error), 1 if isinstance(error, DifferenceError) else 2)
     except click.UsageError as error:
         return _fail(f"{error.format_message()} See --help.", 2)
     except CheckError as error:

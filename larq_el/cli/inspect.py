@@ -47,6 +47,4 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
             missing = ", ".join(map(visible, runtime.missing))
             click.echo(f"{runtime.name} cannot run it: it has no {missing}.")
     if report.subgraphs > 1:
-        click.echo(
-            f"Not counted: {report.subgraphs - 1} more graph(s), bodies of loops and branches or other signatures."
-        )
+        click.echo(f"It has {report.subgraphs} graphs: bodies of loops and branches, or other signatures, are counted.")

@@ -48,7 +48,7 @@ def flatbuffer_predictor(
         native = Interpreter(content, num_threads=num_threads)
         return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
     from larq_el._lce import interpreter
-    from larq_el.convert.probe import check_runs
+    from larq_el.tflite.probe import check_runs
 
     check_runs(content, repr(os.fspath(path)))
     loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)

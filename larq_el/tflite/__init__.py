@@ -1,0 +1,1 @@
+"""The ground floor: a TFLite flatbuffer, and what runs it. Nothing here loads TensorFlow."""
