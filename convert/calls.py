@@ -7,7 +7,7 @@ watched while Keras itself runs the model: that holds for inner models of any ki
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,23 @@ class Call:
         layer: the Keras layer, never a model.
         inputs: its first argument, as it was given: a tensor, or several in a list.
         output: what it returned, see `single`.
+        others, options: its other arguments.
     """
 
     layer: Any
     inputs: Any
     output: Any
+    others: tuple[Any, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, inputs: Any) -> Any:
+        """What the layer returns for another first argument."""
+        return single(self.layer(inputs, *self.others, **self.options))
+
+    @property
+    def alone(self) -> "Call":
+        """This call without its tensors, which take memory."""
+        return replace(self, inputs=None, output=None)
 
 
 Exchange = Callable[[Call], Any]
@@ -88,17 +100,18 @@ def _watched(
     """Adds each call of a layer to `calls`."""
     attributes = vars(layer)  # past Keras's own `__setattr__`, which would keep track of the function
     own = attributes.get("call")
-    call = layer.call
+    function = layer.call
 
     def watching(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        output = call(inputs, *args, **kwargs)
+        output = function(inputs, *args, **kwargs)
         # a tensor's identity tells which layer computed it, and some return the very tensor that they were given
         given = set(map(id, tf.nest.flatten(inputs)))
         output = tf.nest.map_structure(lambda part: tf.identity(part) if id(part) in given else part, output)
         if exchange is not None:
             output = exchange(Call(layer, inputs, output))
         kept = wanted is None or len(calls) in wanted
-        calls.append(Call(layer, inputs, single(output)) if kept else Call(layer, None, None))
+        call = Call(layer, inputs, single(output), args, kwargs)
+        calls.append(call if kept else call.alone)
         return output
 
     attributes["call"] = watching

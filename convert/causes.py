@@ -63,7 +63,7 @@ def cause(error: BaseException, native: str = "") -> str:
     raised = _RAISED.findall(text)
     if printed:
         reason = printed[1]
-    elif raised and first_line(error).endswith((":", ".")):
+    elif raised and first_line(error).endswith((":", ".", "in user code")):
         layer = _LAYER.findall(text)
         reason = f"{': '.join(raised[-1])}"
         reason = f"layer {layer[-1][0]!r} ({layer[-1][1]}): {reason}" if layer else reason

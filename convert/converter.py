@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import keras
 from larq_el._lce import interpreter
+from larq_el.complexity import leaf_layers
 from larq_el.convert.batch import batch_for
 from larq_el.convert.calibration import fitted
-from larq_el.convert.causes import NativeMessages, cause, native_messages
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_check import check_float_ops, difference_of
 from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
@@ -23,6 +22,7 @@ from larq_el.convert.matching import report_for
 from larq_el.convert.precision import in_float32
 from larq_el.convert.proof import Prover, shown_tensors, with_proof
 from larq_el.convert.report import Folding, Report, structure
+from larq_el.convert.tracing import run_converter
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
@@ -100,7 +100,7 @@ def convert(
     check_float_ops_name(float_ops, samples=samples is not None)
     _check(model)
     model = in_float32(model)
-    full = Flatbuffer(_run_converter(model))
+    full = Flatbuffer(run_converter(model))
     _check_resolved(model, full)
     arrays = None
     if samples is not None:
@@ -129,12 +129,27 @@ def convert(
 
 def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
     if unresolved := structure(flatbuffer).unresolved:
+        wide = {
+            operator.name
+            for operator in flatbuffer.all_operators
+            for tensor in (*operator.inputs, *operator.outputs)
+            if tensor is not None and tensor.dtype in WIDE
+        }
+        if double := sorted(wide & set(unresolved)):
+            layers = [repr(layer.name) for layer in leaf_layers(model) if layer.dtype in WIDE]
+            where = f" in {', '.join(layers)}" if layers else ""
+            raise UserError(
+                f"{model.name!r} computes in float64{where} ({', '.join(double)}), for which neither TFLite nor the "
+                "Larq Compute Engine has operators; build it with dtype='float32'."
+            )
         raise UserError(
             f"{model.name!r} uses {', '.join(unresolved)}, which neither TFLite nor the Larq Compute Engine has an "
             "operator for; replace the layer that needs it."
         )
 
 
+WIDE = ("float64", "complex64", "complex128")
+"""Types that TFLite has no operators for."""
 Inside = dict[int, np.ndarray]
 """What the operators of a flatbuffer compute, by the tensors' indices."""
 
@@ -203,34 +218,3 @@ def _check(model: Any) -> None:
             )
     check_not_empty(model)
     check_finite(model)
-
-
-def _run_converter(model: Any) -> bytes:
-    """Converts by way of a SavedModel that holds the inference alone.
-
-    LCE's own `convert_keras_model` saves the whole Keras model, which takes twice as long, and hides the reason where
-    that fails.
-    """
-    from larq_el._lce import lce
-
-    with tempfile.TemporaryDirectory() as folder:
-        messages = NativeMessages()
-        try:
-            _save_inference(model, folder)
-            with native_messages() as messages:
-                return lce.convert_saved_model(folder)
-        except Exception as error:  # the converter raises whatever TensorFlow and MLIR raise
-            reason = cause(error, messages.text)
-            raise UserError(f"the Larq Compute Engine cannot convert {model.name!r}: {reason}.") from error
-
-
-def _save_inference(model: Any, folder: str) -> None:
-    inputs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name.split(":")[0]) for tensor in model.inputs]
-
-    @tf.function(input_signature=inputs)
-    def serve(*tensors: Any) -> Any:
-        return model(tf.nest.pack_sequence_as(model.input, tensors), training=False)
-
-    module = tf.Module()
-    module.weights = model.weights
-    tf.saved_model.save(module, folder, signatures=serve)

@@ -115,7 +115,22 @@ def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.n
         recipe += _INT8_STATIC if calibrated else []
     if float_ops != "float16":
         recipe += map(_kept, exact_operators(content))
-    return scales_told_apart(_quantize(flatbuffer, recipe, calibrated, float_ops))
+    quantized = _quantize(flatbuffer, recipe, calibrated, float_ops)
+    if float_ops == "float16":
+        _check_range(content, Flatbuffer(quantized))
+    return scales_told_apart(quantized)
+
+
+def _check_range(before: Flatbuffer, after: Flatbuffer) -> None:
+    """Refuses weights that float16 has no numbers for."""
+    names = {tensor.name for tensor in before.tensors if tensor.dtype == "float32" and tensor.data is not None}
+    for tensor in after.tensors:
+        if tensor.dtype == "float16" and tensor.data is not None and not np.isfinite(tensor.data).all():
+            name = next((one for one in names if tensor.name.startswith(one)), tensor.name)
+            raise UserError(
+                f"constant {name!r} has values beyond {np.finfo(np.float16).max:g}, which float16 cannot hold; use "
+                "float_ops='float32' or 'int8', or train with weight decay."
+            )
 
 
 def scales_told_apart(flatbuffer: bytes) -> bytes:
@@ -185,7 +200,9 @@ def _quantize(flatbuffer: bytes, recipe: list[dict[str, Any]], calibrated: Any, 
     from ai_edge_quantizer import quantizer
 
     # it reports its progress on the terminal
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    # `_check_range` says where a value becomes infinite
+    with quiet[0], quiet[1], np.errstate(over="ignore"):
         try:
             job = quantizer.Quantizer(bytearray(flatbuffer), recipe)
             # it would look for missing ranges by an interpreter that lacks LCE's operators; none are missing

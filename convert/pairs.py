@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
-from larq_el.convert.calls import Call, single
+from larq_el.convert.calls import Call
 from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
 from larq_el.convert.matching import match
 from larq_el.convert.report import structure
@@ -16,8 +16,11 @@ from larq_el.quantizers import convolutions
 
 MOST_INPUTS = 3
 """Of a layer whose inputs are tried in every order."""
-FUSED = keras.layers.BatchNormalization | keras.layers.Activation | keras.layers.ReLU | ActivationShifts
-"""What the converter may fuse into the layer before it."""
+_LAYERS = keras.layers
+FUSED = _LAYERS.BatchNormalization | _LAYERS.Activation | _LAYERS.ReLU | _LAYERS.Rescaling | ActivationShifts
+"""What the converter may fuse into the layer before it, besides TensorFlow's functions of one tensor."""
+FUNCTION = "TFOpLambda"
+"""Keras's class of such functions, which it does not export."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,14 @@ class Pair:
         sources: the tensors that the layer computes from, before its sign; none where there are none in float32.
             Several of one layer come in the flatbuffer's order, which need not be the layer's.
         chains: for each call of the layer, as a shared one may be any of them: its position among the model's calls
-            and the layer, then those of the BatchNorms and activations behind it, which may be fused into it.
+            and the call, then those of what may be fused into it.
         linear: a twin of a layer with an activation of its own, without that; None for others.
     """
 
     layer: Any
     output: int
     sources: list[int]
-    chains: list[dict[int, Any]]
+    chains: list[dict[int, Call]]
     linear: Any
 
     @property
@@ -73,8 +76,8 @@ class Pair:
             inputs = list(order) if len(order) > 1 else order[0]
             for chain in self.chains:
                 value = inputs
-                for layer in chain.values():
-                    value = single(layer(value))
+                for call in chain.values():
+                    value = call.of(value)
                     values.append(value)
                 if self.linear is not None:
                     values.append(self.linear(inputs))
@@ -153,14 +156,17 @@ def _sources(operators: list[Operator], inputs: list[Any], content: Flatbuffer) 
     return list(sources) if len(sources) == count <= MOST_INPUTS else []
 
 
-def _chain(at: int, calls: list[Call], readers: dict[int, list[int]]) -> dict[int, Any]:
-    """A call, and the BatchNorms and activations behind it, as long as there is one way on."""
-    chain = {at: calls[at].layer}
+def _chain(at: int, calls: list[Call], readers: dict[int, list[int]]) -> dict[int, Call]:
+    """A call, and those of BatchNorms, activations and constants behind it, as long as there is one way on."""
+    chain = {at: calls[at].alone}
     while len(onward := readers.get(id(calls[at].output), [])) == 1:
         at = onward[0]
-        if not isinstance(calls[at].layer, FUSED) or isinstance(calls[at].output, list | tuple):
+        others = tf.nest.flatten([calls[at].others, calls[at].options])
+        alone = not any(map(tf.is_tensor, others)) and not isinstance(calls[at].output, list | tuple)
+        fused = isinstance(calls[at].layer, FUSED) or type(calls[at].layer).__name__ == FUNCTION
+        if not fused or not alone:
             break
-        chain[at] = calls[at].layer
+        chain[at] = calls[at].alone
     return chain
 
 

@@ -16,6 +16,7 @@ MOVING = frozenset(
     {"RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CONCATENATION", "SPLIT", "SLICE", "STRIDED_SLICE", "GATHER"}
     | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "MAX_POOL_2D"}
     | {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
+    | {"RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "ROLL", "GATHER_ND", "BROADCAST_TO", "PACK", "UNPACK", "SPLIT_V"}
 )
 """Operators that move values about: signs are still signs behind them."""
 

@@ -101,4 +101,4 @@ def test_a_second_signature_is_not_called_a_loop(linked_model, tmp_path, capsys)
     model.subgraphs.append(model.subgraphs[0])
     (tmp_path / "two.tflite").write_bytes(pack(model))
     assert run(group, ["inspect", str(tmp_path / "two.tflite")]) == 0
-    assert "Not counted: 1 more graph(s), bodies of loops and branches or other signatures." in capsys.readouterr().out
+    assert "It has 2 graphs: bodies of loops and branches, or other signatures, are counted." in capsys.readouterr().out

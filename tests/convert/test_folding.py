@@ -10,7 +10,7 @@ from larq_el import zoo
 from larq_el._keras import keras, lq, tf
 from larq_el._lce import interpreter
 from larq_el.cli.app import group, run
-from larq_el.convert import convert, converter, inspect, verify
+from larq_el.convert import convert, inspect, tracing, verify
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import Change, Folded, changes_of, first_difference, fold
 from larq_el.convert.folding.changes import ENTRY, written
@@ -41,13 +41,13 @@ def _norm(seed=0, positive=True):
 
 
 def _content(model):
-    return converter._run_converter(model)
+    return tracing.run_converter(model)
 
 
-def _values(content, images):
+def _values(content, images, types=("float32",)):
     """Of every tensor that is computed, by its index."""
     flatbuffer = Flatbuffer(content)
-    shown = [at for at in sorted(flatbuffer.producers) if flatbuffer.tensors[at].dtype == "float32"]
+    shown = [at for at in sorted(flatbuffer.producers) if flatbuffer.tensors[at].dtype in types]
     run = interpreter(flatbuffer.with_outputs(shown)).predict(images)
     return dict(zip(shown, run if isinstance(run, list) else [run], strict=True))
 
@@ -329,7 +329,7 @@ def test_verify_sees_through_folding():
     layers = {layer.layer: layer.differing_alone for layer in verify(model, conversion.flatbuffer, images).layers}
     assert layers["first"] == layers["second"] == 0.0
     # what is noted wrongly is a difference
-    editor = Editor(converter._run_converter(model))
+    editor = Editor(tracing.run_converter(model))
     first = next(one for one in Flatbuffer(conversion.flatbuffer).operators if one.name == "LceBconv2d")
     editor.note(ENTRY, written({first.outputs[0].index: Change().multiplied(1.5)}))
     layers = {layer.layer: layer.differing_alone for layer in verify(model, editor.finish(), images).layers}
@@ -354,13 +354,20 @@ def test_what_folding_would_change_is_found_and_kept(monkeypatch):
     image = keras.Input((6, 6, 32))
     model = keras.Model(image, keras.layers.ReLU()(_norm()(_times_k(_conv(16)(image), image))))
     content = _content(model)
-    samples = [_images(model, 1)]
-    assert first_difference(content, fold(content).content, samples) is None
+    images = _images(model, 1)
+
+    def differing(folded):
+        flatbuffers = Flatbuffer(content), Flatbuffer(folded)
+        return first_difference(
+            *flatbuffers, *(_values(one.content, images, ("float32", "int32")) for one in flatbuffers)
+        )
+
+    assert differing(fold(content).content) is None
     wrong = Editor(content)
     convolution = next(one for one in wrong.view().operators if one.name == "LceBconv2d")
     wrong.rescale(convolution, 1.01, (2,))
-    assert first_difference(content, wrong.finish(), samples) == convolution.outputs[0].name
-    monkeypatch.setattr(converter, "fold", lambda content: Folded(wrong.finish(), {"MUL": 1}))
+    assert differing(wrong.finish()) == convolution.outputs[0].name
+    monkeypatch.setattr("larq_el.convert.converter.fold", lambda content: Folded(wrong.finish(), {"MUL": 1}))
     conversion = convert(model)
     assert conversion.flatbuffer == content
     assert conversion.report.folding.refused == convolution.outputs[0].name

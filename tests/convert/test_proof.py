@@ -1,11 +1,10 @@
 """A conversion is proven before it is believed: what LCE converts without a word and computes otherwise is refused."""
 
-import numpy as np
 import pytest
 
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import convert
-from larq_el.errors import DifferenceError, UserError
+from larq_el.errors import DifferenceError
 
 BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "use_bias": False}
 
@@ -159,5 +158,3 @@ def test_layers_inside_layers_are_seen(ternary):
         return
     with pytest.raises(DifferenceError, match="layer 'inner'|layer 'block'"):
         convert(model)
-
-

@@ -94,6 +94,21 @@ def test_a_factor_that_is_folded_into_the_next_kernel_is_no_fault():
     assert result.parted_at is None
 
 
+@pytest.mark.parametrize(
+    "constant",
+    [lambda x: x * 0.5, lambda x: x + 3.0, keras.layers.Rescaling(2.0, 1.0), lambda x: 2.0 - x],
+    ids=["factor", "sum", "rescaling", "difference"],
+)
+def test_a_constant_that_is_fused_into_the_layer_before_it_is_no_fault(constant):
+    image = keras.Input((4, 4, 32))
+    binary = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    x = constant(lq.layers.QuantConv2D(8, 1, name="before_it", **binary)(image))
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    images = np.random.default_rng(0).normal(size=(8, 4, 4, 32)).astype(np.float32)
+    result = verify(model, convert(model).flatbuffer, images)
+    assert [(layer.layer, layer.differing_alone) for layer in result.layers] == [("before_it", 0.0)]
+
+
 def test_verifying_twice_gives_the_same(linked_model, flatbuffer, samples):
     assert verify(linked_model, flatbuffer, samples) == verify(linked_model, flatbuffer, samples)
 
