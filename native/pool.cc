@@ -40,6 +40,7 @@ void Pool::release() {
 }
 
 Pool::~Pool() {
+  if (forked()) return;
   {
     Lock lock(&mutex_);
     stopping_ = true;
@@ -61,7 +62,7 @@ void Pool::grow(int workers) {
 void Pool::run(size_t count, int threads, Body body, void* argument) {
   if (threads > kMaxThreads) threads = kMaxThreads;
   if (static_cast<size_t>(threads) > count) threads = static_cast<int>(count);
-  if (threads < 2 || pthread_mutex_trylock(&busy_) != 0) {
+  if (threads < 2 || forked() || pthread_mutex_trylock(&busy_) != 0) {
     for (size_t i = 0; i < count; ++i) body(argument, 0, i);
     return;
   }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
@@ -15,7 +17,8 @@ constexpr int kMaxThreads = 64;
 
 // Threads are started when they are first asked for. Iterations are handed out one by one, so that a thread that is
 // held up delays the loop by at most one; results do not depend on who computes what. A pool serves one loop at a time:
-// a loop that finds it busy, as with two interpreters in two threads, runs in its own thread alone.
+// a loop that finds it busy, as with two interpreters in two threads, runs in its own thread alone. So does one in a
+// process that was forked: the workers stayed behind, and whoever held a mutex did too.
 class Pool : public Allocated {
  public:
   using Body = void (*)(void* argument, int worker, size_t index);
@@ -49,6 +52,9 @@ class Pool : public Allocated {
   void wait_for_change(uint64_t seen);
   static void* entry(void* pool);
 
+  bool forked() const { return getpid() != process_; }
+
+  const pid_t process_ = getpid();
   std::atomic<int> references_{1};
   pthread_mutex_t busy_ = PTHREAD_MUTEX_INITIALIZER;   // held by the loop that is being served
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;  // guards what follows

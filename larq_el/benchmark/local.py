@@ -16,10 +16,9 @@ import numpy as np
 
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError, closest, one_line
+from larq_el.runtime.interpreter import MOST_THREADS
 
 Run = Callable[[], Any]
-MOST_THREADS = 256
-"""Of an interpreter; with a hundred thousand it does not come to an end."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from larq_el.errors import UserError, one_line
 from larq_el.runtime.delegate import load_delegate
 from larq_el.runtime.profile import Profile, measure
 from larq_el.runtime.stock import stock_runtime
+from larq_el.tflite.quantized import real, stored
 
 FUSE_OFF = "fuse=off"
 """What the delegate advises where it cannot fuse."""
@@ -18,12 +20,21 @@ IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every TFLite model."""
 
 
+MOST_THREADS = 256
+"""Of an interpreter; with a hundred thousand it does not come to an end."""
+
+
+ASSIGNMENT = "ASSIGN_VARIABLE"
+
+
 class Interpreter:
     """Runs a TFLite model with one input; Larq Compute Engine operators run in the native delegate.
 
+    Threads may share one: their calls of `predict` take turns. A process that was forked starts its own.
+
     # Arguments
         flatbuffer_or_path: the bytes of a `.tflite` file, or its path.
-        num_threads: threads to compute with.
+        num_threads: threads to compute with, 256 at most.
         isa: kernels to use, one of `larq_el.runtime.available_isas()`; None for the fastest that this CPU can run.
 
     # Raises
@@ -33,11 +44,13 @@ class Interpreter:
     def __init__(
         self, flatbuffer_or_path: bytes | str | os.PathLike[str], *, num_threads: int = 1, isa: str | None = None
     ) -> None:
-        if not isinstance(num_threads, int) or num_threads < 1:
-            raise UserError(f"num_threads must be a whole number from 1 on, got {num_threads!r}.")
+        if isinstance(num_threads, bool) or not isinstance(num_threads, int) or not 1 <= num_threads <= MOST_THREADS:
+            raise UserError(f"num_threads must be a whole number from 1 to {MOST_THREADS}, got {num_threads!r}.")
         self._content = _read(flatbuffer_or_path)
         self._options = {"isa": isa}
         self._num_threads = num_threads
+        self._lock = threading.Lock()
+        self._process = os.getpid()
         self._interpreter = self._start()
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
@@ -50,8 +63,13 @@ class Interpreter:
         if not self._shape:
             raise UserError("the model's input has no batch dimension.")
         self._batch = self._shape[0]
-        self._output_shape = tuple(int(size) for size in self._interpreter.get_output_details()[0]["shape"])
-        self._resizable = True
+        outputs = self._interpreter.get_output_details()
+        if not outputs:
+            raise UserError("the model has no output: there is nothing to predict.")
+        self._output_shape = tuple(int(size) for size in outputs[0]["shape"])
+        # variables of TensorFlow are not reset by the runtime: such a model starts anew for each sample
+        self._keeps = any(operator["op_name"] == ASSIGNMENT for operator in self._interpreter._get_ops_details())
+        self._resizable = not self._keeps
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,15 +85,24 @@ class Interpreter:
         """The model's output for a batch.
 
         # Arguments
-            x: an array of the input's type, of shape `(N, *input_shape[1:])`.
+            x: reals, or an array of the input's own type, of shape `(N, *input_shape[1:])`. A model with a quantized
+                input (int8, say) takes reals by its scale and zero point, and integers of its type as they are.
 
         # Returns
-            An array of shape `(N, ...)`; a list of arrays where the model has several outputs.
+            An array of shape `(N, ...)`; a list of arrays where the model has several outputs. Quantized outputs come
+            as reals, but where `x` was given in the type of a quantized input: then as they are stored.
 
         # Raises
-            ValueError: where the array does not fit the input.
+            ValueError: where the array does not fit the input, or the runtime fails.
         """
         x = np.asarray(x)
+        with self._lock:
+            return self._predict(x)
+
+    def _predict(self, x: np.ndarray) -> Any:
+        self._renew_after_fork()
+        raw = x.dtype == self._input["dtype"] and _scale_of(self._input) is not None
+        x = self._stored(x)
         self._check(x)
         if self._allocate(len(x)):
             outputs = self._run(x)
@@ -85,13 +112,32 @@ class Interpreter:
                 raise UserError(f"the model computes {size} samples at a time, and {len(x)} is no multiple of that.")
             parts = [self._run(x[start : start + size]) for start in range(0, len(x), size)]
             outputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        if not raw:
+            details = self._interpreter.get_output_details()
+            outputs = [_real(values, detail) for values, detail in zip(outputs, details, strict=True)]
         return outputs if len(outputs) > 1 else outputs[0]
+
+    def _stored(self, x: np.ndarray) -> np.ndarray:
+        """What a quantized input holds for reals; other arrays as they are."""
+        scale = _scale_of(self._input)
+        if scale is None or x.dtype.kind != "f":
+            return x
+        if not np.isfinite(x).all():
+            raise UserError(f"the input must be finite to be quantized, got {x[~np.isfinite(x)][0]}.")
+        return stored(x, self._input["dtype"], *scale)
+
+    def _renew_after_fork(self) -> None:
+        """The threads of the runtime stayed in the process that started them."""
+        if self._process != os.getpid():
+            self._left_behind = self._interpreter  # whose end might wait for them
+            self._process, self._batch = os.getpid(), self._shape[0]
+            self._interpreter = self._start()
 
     def profile(self, x: np.ndarray, *, runs: int = 20) -> Profile:
         """How long each part of the model takes, on a single sample.
 
         # Arguments
-            x: an array of the input's type, of shape `(1, *input_shape[1:])`.
+            x: as for `predict`, of shape `(1, *input_shape[1:])`.
             runs: inferences to take the mean of, after one that is not counted.
 
         # Returns
@@ -102,7 +148,7 @@ class Interpreter:
         """
         if runs < 1:
             raise UserError(f"runs must be at least 1, got {runs!r}.")
-        x = np.asarray(x)
+        x = self._stored(np.asarray(x))
         self._check(x)
         if len(x) != self._shape[0]:
             raise UserError(f"profile takes {self._shape[0]} sample(s), got {len(x)}.")
@@ -148,8 +194,15 @@ class Interpreter:
         self._batch = batch
 
     def _run(self, x: np.ndarray) -> list[np.ndarray]:
+        # what a recurrent layer keeps must not go from one sample to the next
+        if self._keeps:
+            self._interpreter = self._start()
+        self._interpreter.reset_all_variables()
         self._interpreter.set_tensor(self._input["index"], x)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"the model fails on this input: {_reason(error)}.") from error
         return [self._interpreter.get_tensor(output["index"]) for output in self._interpreter.get_output_details()]
 
 
@@ -196,6 +249,17 @@ def _start(content: bytes, num_threads: int, delegate: Any) -> Any:
             raise
         raise UserError(f"the model cannot run: {_reason(error)}.") from error
     return interpreter
+
+
+def _scale_of(detail: dict[str, Any]) -> tuple[float, int] | None:
+    """The scale and the zero point of a tensor that is quantized as a whole."""
+    scale, zero_point = detail["quantization"]
+    return (float(scale), int(zero_point)) if scale else None
+
+
+def _real(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    scale = _scale_of(detail)
+    return values if scale is None else real(values, *scale)
 
 
 def _reason(error: Exception) -> str:

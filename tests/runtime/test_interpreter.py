@@ -59,7 +59,7 @@ def test_arrays_that_do_not_fit_are_refused(flatbuffer, x, message):
 
 @pytest.mark.parametrize("num_threads", [0, -1, 1.5, "2"])
 def test_threads_are_counted(flatbuffer, num_threads):
-    with pytest.raises(UserError, match="num_threads must be a whole number from 1 on"):
+    with pytest.raises(UserError, match="num_threads must be a whole number from 1 to 256"):
         Interpreter(flatbuffer, num_threads=num_threads)
 
 
