@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from larq_el.errors import UserError, first_line
+from larq_el.tflite.quantized import real, stored
 
 IDENTIFIER = b"TFL3"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
@@ -218,6 +219,26 @@ class Flatbuffer(Graph):
         model.subgraphs[0].outputs = tensors
         model.signatureDefs = []
         return pack(model)
+
+    def stored(self, tensor: int, reals: np.ndarray) -> np.ndarray:
+        """What a tensor of the first graph holds for reals; integers are taken as they are.
+
+        # Arguments
+            tensor: its index.
+            reals: of any shape.
+        """
+        described = self.tensors[tensor]
+        return stored(reals, described.dtype, described.scale, described.zero_point)
+
+    def real(self, tensor: int, values: np.ndarray) -> np.ndarray:
+        """The reals that a tensor of the first graph stands for; what is not quantized as it is.
+
+        # Arguments
+            tensor: its index.
+            values: as it holds them.
+        """
+        described = self.tensors[tensor]
+        return real(values, described.scale, described.zero_point)
 
     @property
     def batch(self) -> int:

@@ -16,7 +16,6 @@ from larq_el.convert.report import Proof, Report
 from larq_el.convert.runtimes import LCE, OWN, STOCK, needs_indirect
 from larq_el.errors import DifferenceError, UserError
 from larq_el.tflite.probe import Trial, is_installed
-from larq_el.tflite.quantized import real
 
 INDIRECT = "lce-indirect"
 MOST_DRAWN = 24
@@ -75,7 +74,7 @@ class Prover:
     def _compared(self) -> Proof:
         inputs, _ = ports_of(self.model, self.flatbuffer)
         order = [self.flatbuffer.inputs.index(tensor) for tensor in inputs]
-        given = [_real(self.flatbuffer, tensor, self.batch[at]) for tensor, at in zip(inputs, order, strict=True)]
+        given = [self.flatbuffer.real(tensor, self.batch[at]) for tensor, at in zip(inputs, order, strict=True)]
         proven, refused, compared = [], {}, 0
         if self.inside is not None:
             compared = len(self._judged(INDIRECT, given, self.inside).found)
@@ -98,7 +97,7 @@ class Prover:
     def _judged(self, runtime: str, given: list[np.ndarray], stored: dict[int, np.ndarray]) -> Lockstep:
         """Compares the model with what a runtime computed."""
         changes = changes_of(self.flatbuffer)
-        values = {at: _real(self.flatbuffer, at, array) for at, array in stored.items()}
+        values = {at: self.flatbuffer.real(at, array) for at, array in stored.items()}
         values = {at: changes[at].undone(array) if at in changes else array for at, array in values.items()}
         bound = BOUNDS[self.float_ops]
         _, outputs = ports_of(self.model, self.flatbuffer)
@@ -190,11 +189,6 @@ def shown_tensors(flatbuffer: Flatbuffer, *, everything: bool) -> list[int]:
     if everything and size > MOST_SHOWN:
         return shown_tensors(flatbuffer, everything=False)
     return list(dict.fromkeys([*computed, *flatbuffer.outputs]))
-
-
-def _real(flatbuffer: Flatbuffer, tensor: int, values: np.ndarray) -> np.ndarray:
-    described = flatbuffer.tensors[tensor]
-    return real(values, described.scale, described.zero_point)
 
 
 def _wrong(run: Lockstep, got: list[np.ndarray], bound: Bound) -> list[int]:

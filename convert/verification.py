@@ -100,12 +100,12 @@ def _runner(content: Flatbuffer, shown: list[int], inputs_at: list[int]) -> Runn
     """A function from a batch of each input to the values of the tensors that are shown."""
     interpreter = lce_interpreter(content.with_outputs(shown), indirect=needs_indirect(content.all_operators))
     order = [inputs_at.index(tensor) for tensor in content.inputs]
-    types = [np.dtype(kind) for kind in interpreter.input_types]
     changes = changes_of(content)
 
     def run(batch: list[np.ndarray]) -> dict[int, np.ndarray]:
-        inputs = [batch[at].astype(kind) for at, kind in zip(order, types, strict=True)]
-        joined = dict(zip(shown, predict(interpreter, inputs), strict=True))
+        inputs = [content.stored(tensor, batch[at]) for tensor, at in zip(content.inputs, order, strict=True)]
+        stored = dict(zip(shown, predict(interpreter, inputs), strict=True))
+        joined = {at: content.real(at, values) for at, values in stored.items()}
         # folding leaves some as multiples of what Keras computes
         return {at: changes[at].undone(values) if at in changes else values for at, values in joined.items()}
 

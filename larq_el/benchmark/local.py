@@ -17,6 +17,7 @@ import numpy as np
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError, closest, one_line
 from larq_el.runtime.interpreter import MOST_THREADS
+from larq_el.tflite.probe import check_runs
 
 Run = Callable[[], Any]
 
@@ -159,6 +160,7 @@ def _runtimes_for(model: Flatbuffer, runtimes: Sequence[str] | None, path: Path)
 
 def _started(path: Path, model: Flatbuffer, runtime: str, num_threads: int) -> Run:
     """One inference as a function that has run once: some models load, and fail only then."""
+    check_runs(model.content, model.name, runtime=runtime)
     try:
         run = RUNTIMES[runtime](model, num_threads)
         run()
@@ -167,19 +169,18 @@ def _started(path: Path, model: Flatbuffer, runtime: str, num_threads: int) -> R
     return run
 
 
-def _inputs(shapes: Sequence[Sequence[int]], dtypes: Sequence[Any]) -> list[np.ndarray]:
+def _inputs(model: Flatbuffer) -> list[np.ndarray]:
+    """Random reals, as each input holds them."""
     random = np.random.default_rng(0)
-    return [random.normal(size=shape).astype(dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    return [model.stored(tensor, random.normal(size=model.tensors[tensor].shape)) for tensor in model.inputs]
 
 
 def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
     """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
     from larq_el._lce import interpreter
-    from larq_el.tflite.probe import check_runs
 
-    check_runs(model.content, "the model")
     loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)
-    inputs = _inputs(loaded.input_shapes, loaded.input_types)
+    inputs = _inputs(model)
     return lambda: loaded.interpreter.predict(inputs)
 
 
@@ -192,21 +193,19 @@ def _stock(model: Flatbuffer, num_threads: int) -> Run:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the stock runtime cannot run the model: {error}.") from error
-    return _invocation(interpreter)
+    return _invocation(interpreter, model)
 
 
 def _native(model: Flatbuffer, num_threads: int) -> Run:
     """The LiteRT runtime with the native delegate, and XNNPACK for the float part."""
     from larq_el.runtime.interpreter import stock_interpreter
 
-    return _invocation(stock_interpreter(model.content, num_threads=num_threads))
+    return _invocation(stock_interpreter(model.content, num_threads=num_threads), model)
 
 
-def _invocation(interpreter: Any) -> Run:
+def _invocation(interpreter: Any, model: Flatbuffer) -> Run:
     """One inference of a stock interpreter, whose input is set before."""
-    details = interpreter.get_input_details()
-    values = _inputs([detail["shape"] for detail in details], [detail["dtype"] for detail in details])
-    for detail, value in zip(details, values, strict=True):
+    for detail, value in zip(interpreter.get_input_details(), _inputs(model), strict=True):
         interpreter.set_tensor(detail["index"], value)
     return interpreter.invoke
 

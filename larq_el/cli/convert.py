@@ -29,6 +29,9 @@ from larq_el.errors import UserError
     "int8-static is calibrated on the first 500 of them, at most half.",
 )
 @click.option("--no-folding", is_flag=True, help="Keep what inference does not need, such as gamma, as it is.")
+@click.option(
+    "--no-proof", is_flag=True, help="Do not compare each layer with Keras; the report says that it is not proven."
+)
 @click.option("--count", default=1000, show_default=True, help="Number of --samples.")
 @click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")
 @options.imports
@@ -44,6 +47,7 @@ def command(
     float_ops: str,
     samples: str | None,
     no_folding: bool,
+    no_proof: bool,
     count: int,
     data_dir: str | None,
     imports: tuple[str, ...],
@@ -58,7 +62,8 @@ def command(
 
     MODEL is a name of `larq-el zoo`, an .h5 or .keras file, or the folder of a SavedModel. A convolution that is binary
     in Keras and not in the flatbuffer is an error (exit 1, no file is written) unless --allow-float is given; so is one
-    that the Larq Compute Engine would compute wrongly, unless --allow-faulty is given.
+    that the Larq Compute Engine would compute wrongly, unless --allow-faulty is given. The file is compared with Keras
+    layer by layer, in each runtime that can run it; a difference is an error too, unless --no-proof is given.
     """
     from larq_el.convert.loading import check_source
     from larq_el.files import check_output
@@ -72,7 +77,7 @@ def command(
 
     keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
     measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
-    conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, **measured)
+    conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
         _write_report(report, document)
@@ -83,6 +88,7 @@ def command(
         print_report(conversion.report, str(output))
         _print_folding(conversion.report)
         _print_check(conversion.report)
+        _print_proof(conversion.report)
     if refusal:
         raise CheckError(refusal)
     conversion.save(output, overwrite=overwrite)
@@ -142,6 +148,26 @@ def _print_check(report: Any) -> None:
         f"{check.float_ops}: {accuracy}{_same(report)} for {check.agreement:.2%} of {check.samples} samples; "
         f"{calibrated}{_size(check.bytes_before)} before and {_size(check.bytes_after)} after."
     )
+
+
+def _print_proof(report: Any) -> None:
+    proof = report.proof
+    if proof is None:
+        click.echo("Not proven (--no-proof): nobody has compared the file with the model.")
+        return
+    samples = "a sample" if proof.samples == 1 else f"{proof.samples} samples"
+    click.echo(
+        f"Proven on {samples} against Keras, {proof.compared} tensors on equal inputs, in {', '.join(proof.runtimes)}."
+    )
+    if proof.random:
+        click.echo(f"Outputs are random: {', '.join(map(visible, proof.random))} computes something else each time.")
+    if proof.unproven:
+        click.echo(
+            f"Not proven: {', '.join(map(visible, proof.unproven))}, whose signs inside nobody sees, or which LCE is "
+            "known to compute wrongly."
+        )
+    for runtime, reason in proof.refused.items():
+        click.echo(f"{runtime} cannot run it: {visible(reason)}")
 
 
 def _size(count: int) -> str:

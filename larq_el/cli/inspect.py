@@ -45,6 +45,7 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
             click.echo(f"{runtime.name} runs it fully{f', with {runtime.note}' if runtime.note else ''}.")
         else:
             missing = ", ".join(map(visible, runtime.missing))
-            click.echo(f"{runtime.name} cannot run it: it has no {missing}.")
+            reason = f"it has no {missing}." if missing else visible(runtime.refused)
+            click.echo(f"{runtime.name} cannot run it: {reason}")
     if report.subgraphs > 1:
         click.echo(f"It has {report.subgraphs} graphs: bodies of loops and branches, or other signatures, are counted.")

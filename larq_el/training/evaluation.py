@@ -41,19 +41,26 @@ def flatbuffer_predictor(
     """
     from larq_el.convert.flatbuffer import Flatbuffer
 
-    content = Flatbuffer(path).content
+    flatbuffer = Flatbuffer(path)
+    content = flatbuffer.content
+    from larq_el.tflite.probe import check_runs
+
+    check_runs(content, repr(os.fspath(path)), runtime="native" if runtime == "native" else "lce-indirect")
     if runtime == "native":
         from larq_el.runtime import Interpreter
 
         native = Interpreter(content, num_threads=num_threads)
         return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
-    from larq_el._lce import interpreter
-    from larq_el.tflite.probe import check_runs
+    from larq_el._lce import interpreter, predict
 
-    check_runs(content, repr(os.fspath(path)))
     loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)
     size = image_size_of(tuple(loaded.input_shapes[0]))
-    return Predictor(loaded.predict, size, loaded.output_shapes[0][-1])
+
+    def reals(images: np.ndarray) -> np.ndarray:
+        (scores, *_) = predict(loaded, [flatbuffer.stored(flatbuffer.inputs[0], images)])
+        return flatbuffer.real(flatbuffer.outputs[0], scores)
+
+    return Predictor(reals, size, loaded.output_shapes[0][-1])
 
 
 def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: int | None = None) -> tuple[float, int]:
