@@ -126,9 +126,9 @@ def _copy_hdf5(path: Path, target: Path, imported: Collection[str], name: str) -
             )
         if len(config) > MOST_CONFIG:
             raise UserError(f"{name} is damaged: its {H5_CONFIG} has more than {MOST_CONFIG} bytes.")
-        checked = _checked_config(config, Policy(name, imported, largest))
         if not isinstance(content.get(H5_WEIGHTS), h5py.Group):
             raise UserError(f"{name} is damaged: it lacks {H5_WEIGHTS}; save the model again.")
+        checked = _checked_config(config, Policy(name, imported, largest), by_name=True)
         with h5py.File(target, "w") as copy:
             content.copy(H5_WEIGHTS, copy)
             copy.attrs[H5_CONFIG] = checked
@@ -153,13 +153,13 @@ def _check_arrays(file: Any, size: int, name: str) -> int:
             unpacked[0] += max(item.size or 0, chunk) * item.dtype.itemsize
             sizes.extend(item.shape or ())
 
-    def add_link(link: str, kind: Any) -> None:
-        # Keras writes no links; one may lead to another file, or around in a circle
-        if not isinstance(kind, h5py.HardLink):
-            raise UserError(f"{name} is not safe to open: {link!r} is kept in another file or place.")
+    def leads_away(link: str, kind: Any) -> str | None:
+        return None if isinstance(kind, h5py.HardLink) else link
 
     with h5py.File(file, "r") as content:
-        content.visititems_links(add_link)
+        # Keras writes no such links: one may lead to another file, or around in a circle
+        if (link := content.visititems_links(leads_away)) is not None:
+            raise UserError(f"{name} is not safe to open: {link!r} is kept in another file or place.")
         content.visititems(add)
     _check_unpacked(unpacked[0], size, name)
     return max(sizes)
@@ -173,7 +173,7 @@ def _check_unpacked(unpacked: int, size: int, name: str) -> None:
         )
 
 
-def _checked_config(text: str | bytes, policy: Policy) -> bytes:
+def _checked_config(text: str | bytes, policy: Policy, by_name: bool = False) -> bytes:
     config = json.loads(text)
     if not isinstance(config, dict) or "class_name" not in config:
         raise UserError(f"{policy.name} is damaged: it describes no model; save the model again.")
@@ -186,4 +186,13 @@ def _checked_config(text: str | bytes, policy: Policy) -> bytes:
             raise UserError(
                 f"{policy.name} is damaged: the inputs of layer {faulty!r} come from nowhere; save the model again."
             )
+    if by_name:
+        # Keras writes functions into .h5 files in a way that it can not read from them
+        for part in dictionaries(config):
+            functions = {key: value for key, value in part.items() if _is_function(value)}
+            part.update({key: value["config"] for key, value in functions.items()})
     return json.dumps(config).encode()
+
+
+def _is_function(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "function"
