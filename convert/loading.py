@@ -62,7 +62,11 @@ def load_model(
     imports: Sequence[str] = (),
     **options: Any,
 ) -> Any:
-    """Reads a Keras model.
+    """Reads a Keras model, not to be trained on: losses, metrics and optimizers are left in the file.
+
+    An `.h5` or `.keras` file of unknown origin runs nothing, as it may name layers and the like of Keras, Larq and
+    `imports` alone. The TensorFlow graph of a SavedModel may read and write files whenever the model is called, so read
+    those of people that you trust.
 
     # Arguments
         source: a name of `larq_el.zoo.list_models()`, an `.h5` or `.keras` file, or the folder of a SavedModel. Of a
@@ -75,8 +79,8 @@ def load_model(
         A `tf.keras.Model`, not compiled.
 
     # Raises
-        ValueError: where there is no such model or file, the file cannot be read, it holds weights that are no numbers,
-            or options are given for a file.
+        ValueError: where there is no such model or file, the file cannot be read or is not safe to open, it holds
+            weights that are no numbers, or options are given for a file.
 
     >>> load_model("el_resnet26", input_shape=(32, 32, 3), width=0.25).name
     'el_resnet26'

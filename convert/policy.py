@@ -95,8 +95,8 @@ class Policy:
             raise self._unsafe(f"{name!r} of module {module!r}" if module else repr(name))
         home = _home(module)
         if module is not None and (home, name) not in self.classes:
-            own = self._own(module, name)
-            if own is None and not any(_is(thing, module, name) for thing in found):
+            own = self._own(module, name) or self._registered(part, module, name)
+            if own is None:
                 raise self._missing(name, registered, module)
             found.append(own)
         elif module is None and not found and name not in _SHORT:
@@ -155,6 +155,12 @@ class Policy:
         thing = _attribute(module, name) if module in self.imported else None
         return thing if _is(thing, module, name) else None
 
+    def _registered(self, part: dict[str, Any], module: str, name: str) -> Any:
+        """A registered class that Keras finds without importing the module that the file names."""
+        thing = self.find(part.get("registered_name", name)) or _attribute(module, name)
+        known = (self.find(part.get("registered_name")), self.find(name))
+        return thing if _is(thing, module, name) and any(thing is other for other in known) else None
+
     def _is_allowed(self, thing: Any) -> bool:
         if not _is_trusted(thing):
             return inspect.isclass(thing) or inspect.isfunction(thing)
@@ -193,7 +199,8 @@ class Policy:
 
 def _home(module: str | None) -> str:
     """The module as `allowed` lists it: Keras 2 lives in `tf_keras`, and writes both names."""
-    return (module or "").removeprefix("tf_")
+    module = module or ""
+    return module.removeprefix("tf_") if module.split(".")[0] == "tf_keras" else module
 
 
 def _attribute(module: str | None, name: str) -> Any:

@@ -59,6 +59,9 @@ def command(
     MODEL is a name of `larq-el zoo`, an .h5 or .keras file, or the folder of a SavedModel. A convolution that is binary
     in Keras and not in the flatbuffer is an error (exit 1, no file is written) unless --allow-float is given; so is one
     that the Larq Compute Engine would compute wrongly, unless --allow-faulty is given.
+
+    An .h5 or .keras file runs no code of its own, whoever it is from. A SavedModel is a program that may read and write
+    files: convert those of people that you trust.
     """
     from larq_el.convert.loading import check_source
     from larq_el.files import check_output

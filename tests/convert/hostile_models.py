@@ -210,7 +210,9 @@ class Watch:
         first = str(values[0]) if values else ""
         if event == "open":
             reads = isinstance(values[1], str | None) and not values[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-            return first.startswith(own) or first.isdigit() or (reads and not first.endswith(READ))
+            return f"{first}/".startswith(own) or first.isdigit() or (reads and not first.endswith(READ))
+        if (event == "compile" and values[1] == "<unknown>") or "__autograph_generated_file" in str(values):
+            return True  # TensorFlow looks at the source of a function of Larq's
         if event == "os.remove" and first.startswith("model.") and values[1] != -1:
             return True  # inside that folder
         return event in ("os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree", "os.chmod") and first.startswith(own)
