@@ -124,8 +124,6 @@ def _copy_hdf5(path: Path, target: Path, imported: Collection[str], name: str) -
                 f"{name} holds no Keras model that can be read: it has weights alone; they go with --weights and the "
                 "model's name."
             )
-        if len(config) > MOST_CONFIG:
-            raise UserError(f"{name} is damaged: its {H5_CONFIG} has more than {MOST_CONFIG} bytes.")
         if not isinstance(content.get(H5_WEIGHTS), h5py.Group):
             raise UserError(f"{name} is damaged: it lacks {H5_WEIGHTS}; save the model again.")
         checked = _checked_config(config, Policy(name, imported, largest), by_name=True)

@@ -168,6 +168,19 @@ def described(path, change):
     return rewritten(path, edit)
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_file_of_a_layer_alone_is_no_model(suffix, files):
+    layer = {"module": "keras.layers", "class_name": "Flatten", "config": {}, "registered_name": None}
+    path = files / f"model.{suffix}"
+    if suffix == "h5":
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = json.dumps(layer)
+    else:
+        rewritten(path, lambda parts: parts.update({"config.json": json.dumps(layer)}))
+    with pytest.raises(UserError, match="holds no Keras model that can be read: .*(Flatten|'vars'|weight)"):
+        load_model(path)
+
+
 def test_a_variable_that_the_file_can_not_hold_is_not_made(files):
     def widen(layers):
         layers["image"]["config"]["batch_input_shape"] = [None, 1 << 40]
