@@ -1,6 +1,7 @@
 """Reads a Keras model from what a user names: a model of the zoo, an `.h5` or `.keras` file, or a SavedModel."""
 
 import os
+import tempfile
 import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 from larq_el.convert.causes import cause
 from larq_el.convert.custom import import_custom_objects
-from larq_el.convert.untrusted import check_keras_file
+from larq_el.convert.untrusted import check_weights_file, checked_copy
+from larq_el.convert.variables import bounded_variables
 from larq_el.errors import UserError, first_line
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -60,7 +62,11 @@ def load_model(
     imports: Sequence[str] = (),
     **options: Any,
 ) -> Any:
-    """Reads a Keras model.
+    """Reads a Keras model, not to be trained on: losses, metrics and optimizers are left in the file.
+
+    An `.h5` or `.keras` file of unknown origin runs nothing, as it may name layers and the like of Keras, Larq and
+    `imports` alone. The TensorFlow graph of a SavedModel may read and write files whenever the model is called, so read
+    those of people that you trust.
 
     # Arguments
         source: a name of `larq_el.zoo.list_models()`, an `.h5` or `.keras` file, or the folder of a SavedModel. Of a
@@ -73,8 +79,8 @@ def load_model(
         A `tf.keras.Model`, not compiled.
 
     # Raises
-        ValueError: where there is no such model or file, the file cannot be read, it holds weights that are no numbers,
-            or options are given for a file.
+        ValueError: where there is no such model or file, the file cannot be read or is not safe to open, it holds
+            weights that are no numbers, or options are given for a file.
 
     >>> load_model("el_resnet26", input_shape=(32, 32, 3), width=0.25).name
     'el_resnet26'
@@ -112,29 +118,42 @@ def _is_there(weights: str) -> bool:
 
 
 def _load(path: Path, imported: Collection[str]) -> Any:
-    # the layers register themselves where they are imported
-    import larq_el.layers  # noqa: F401
-    from larq_el._keras import keras
-    from larq_el.convert.missing import missing_class
-    from larq_el.convert.saved_model import from_saved_model
-
-    if path.is_file():
-        check_keras_file(path, imported)
     try:
-        model = keras.models.load_model(path, compile=False)
-        return model if isinstance(model, keras.Model) else from_saved_model(path)
+        if path.is_dir():
+            return _load_saved_model(path)
+        with tempfile.TemporaryDirectory(prefix="larq_el-") as folder:
+            copy = checked_copy(path, Path(folder), imported)
+            with bounded_variables(copy, repr(str(path))):
+                return _load_copy(copy)
     except UserError:
         raise
     except Exception as error:  # Keras, h5py, zipfile and TensorFlow each raise their own
         reason = cause(error)
         if path.is_dir():
             raise UserError(f"{str(path)!r} is a damaged SavedModel: {reason}; save the model again.") from error
-        if "No model config" in reason:
-            reason = "it has weights alone; they go with --weights and the model's name"
-        elif missing := missing_class(path, error):
-            homes = ", ".join(["Keras", "Larq", *sorted(imported)])
-            reason = f"it needs {missing!r}, which is in none of {homes}; name the file that has it with --import FILE"
         raise UserError(f"{str(path)!r} holds no Keras model that can be read: {reason}.") from error
+
+
+def _load_saved_model(path: Path) -> Any:
+    # the layers register themselves where they are imported
+    import larq_el.layers  # noqa: F401
+    from larq_el._keras import keras
+    from larq_el.convert.saved_model import from_saved_model
+
+    model = keras.models.load_model(path, compile=False)
+    return model if isinstance(model, keras.Model) else from_saved_model(path)
+
+
+def _load_copy(path: Path) -> Any:
+    from larq_el._keras import keras
+    from larq_el.quantizers import WeightBases
+
+    # in an .h5 file Keras looks for a layer's quantizer by the bare name of its class
+    with keras.utils.custom_object_scope({WeightBases.__name__: WeightBases}):
+        model = keras.models.load_model(path, compile=False)
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"it holds a {type(model).__name__}")
+    return model
 
 
 def _load_weights(model: Any, weights: str) -> None:
@@ -146,7 +165,7 @@ def _load_weights(model: Any, weights: str) -> None:
     try:
         if path.is_file() and path.suffix != ".npz":
             _check_file(path)
-            check_keras_file(path)
+            check_weights_file(path)
         load_weights(model, weights)
     except UserError:
         raise

@@ -64,6 +64,9 @@ def command(
     in Keras and not in the flatbuffer is an error (exit 1, no file is written) unless --allow-float is given; so is one
     that the Larq Compute Engine would compute wrongly, unless --allow-faulty is given. The file is compared with Keras
     layer by layer, in each runtime that can run it; a difference is an error too, unless --no-proof is given.
+
+    An .h5 or .keras file runs no code of its own, whoever it is from. A SavedModel is a program that may read and write
+    files: convert those of people that you trust.
     """
     from larq_el.convert.loading import check_source
     from larq_el.files import check_output
