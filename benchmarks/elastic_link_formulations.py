@@ -138,10 +138,10 @@ def measure(kind: str, shape: tuple[int, int, int], runs: int) -> list[str]:
     medians = [1e6 * float(np.median(times)) for times in interleave(jobs, runs=runs, warmup=5)]
     rows = []
     for index, (name, content) in enumerate(linked.items(), start=1):
-        operators = sum(inspect(content).operators.values()) - sum(inspect(plain).operators.values())
+        with_link, without = (sum(inspect(file, trial=False).operators.values()) for file in (content, plain))
         above = [medians[2 * index + xnnpack] - medians[xnnpack] for xnnpack in (0, 1)]
         stock = medians[2 * (1 + len(linked)) + index - 1]
-        rows.append(f"| {name} | {operators} | {above[0]:.0f} | {above[1]:.0f} | {stock:.0f} |")
+        rows.append(f"| {name} | {with_link - without} | {above[0]:.0f} | {above[1]:.0f} | {stock:.0f} |")
     size, in_channels, out_channels = shape
     return [
         f"\n### {kind}, {size}x{size}, {in_channels} to {out_channels} channels\n",

@@ -1,7 +1,6 @@
 """Conversion of a Keras model to a Larq Compute Engine flatbuffer."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from larq_el.convert.tracing import run_converter
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
-from larq_el.tflite.probe import Trial
+from larq_el.tflite.probe import Trial, TrialError
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,10 @@ def _inside(model: Any, flatbuffer: Flatbuffer, batch: list[np.ndarray]) -> Insi
     trial = Trial(flatbuffer.with_outputs(shown), batch)
     try:
         return dict(zip(shown, trial.outputs(), strict=True))
-    except UserError as error:
-        reason = re.sub(r"^.*cannot run the flatbuffer: ", "", str(error)).rstrip(".")
+    except TrialError as error:
         raise UserError(
             f"the Larq Compute Engine converts {model.name!r} to a file that its own interpreter cannot run "
-            f"({reason}); change the layer that this is about."
+            f"({error.reason}); change the layer that this is about."
         ) from error
 
 

@@ -71,7 +71,7 @@ def _summary(report: Report) -> str:
 
 def _runtime_rows(report: Report) -> list[list[str]]:
     return [
-        [runtime.name, "yes" if runtime.runs else "no", ", ".join(runtime.missing) or runtime.note]
+        [runtime.name, "yes" if runtime.runs else "no", ", ".join(runtime.missing) or runtime.refused or runtime.note]
         for runtime in report.runtimes
     ]
 

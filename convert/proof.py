@@ -14,8 +14,8 @@ from larq_el.convert.lockstep import Lockstep, is_bits, run_in_step
 from larq_el.convert.ports import ports_of
 from larq_el.convert.report import Proof, Report
 from larq_el.convert.runtimes import LCE, OWN, STOCK, needs_indirect
-from larq_el.errors import DifferenceError, UserError
-from larq_el.tflite.probe import Trial, is_installed
+from larq_el.errors import DifferenceError
+from larq_el.tflite.probe import Trial, TrialError, is_installed
 
 INDIRECT = "lce-indirect"
 MOST_DRAWN = 24
@@ -82,10 +82,10 @@ class Prover:
         for runtime, (shown, trial) in self._trials.items():
             try:
                 values = trial.outputs()
-            except UserError as error:
+            except TrialError as error:
                 if runtime == INDIRECT:
                     raise
-                refused[TITLES[runtime]] = str(error)
+                refused[TITLES[runtime]] = error.reason
                 continue
             run = self._judged(runtime, given, dict(zip(shown, values, strict=True)))
             compared = max(compared, len(run.found))

@@ -11,7 +11,7 @@ import numpy as np
 from larq_el.convert.advice import Advice, advice_for
 from larq_el.convert.flatbuffer import DAMAGE, Flatbuffer, Operator
 from larq_el.convert.reasons import why_float
-from larq_el.convert.runtimes import LCE_OPERATORS, TFLITE_CUSTOM, Runtime, runtimes_of
+from larq_el.convert.runtimes import LCE_OPERATORS, TFLITE_CUSTOM, Runtime, runtimes_of, tried
 from larq_el.errors import UserError
 
 BINARY = "LceBconv2d"
@@ -222,11 +222,13 @@ class Report:
         }
 
 
-def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
+def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer, *, trial: bool = True) -> Report:
     """Reports what a TFLite flatbuffer is made of, without its Keras model.
 
     # Arguments
         flatbuffer: the bytes, or the path of the file.
+        trial: whether to try one inference in each runtime that has all operators and is installed, in a process of its
+            own: kernels refuse what a list of operators does not show.
 
     # Returns
         A `Report`; its layers are named after the flatbuffer's tensors.
@@ -241,7 +243,8 @@ def inspect(flatbuffer: bytes | str | os.PathLike[str] | Flatbuffer) -> Report:
         advice = advice_for(flatbuffer, {conv.place: conv.layer for conv in explained})
     except DAMAGE as error:
         raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
-    return replace(report, convolutions=explained, advice=advice)
+    runtimes = tried(report.runtimes, flatbuffer) if trial else report.runtimes
+    return replace(report, convolutions=explained, advice=advice, runtimes=runtimes)
 
 
 def _explained(conv: Convolution, flatbuffer: Flatbuffer) -> Convolution:

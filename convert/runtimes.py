@@ -1,9 +1,10 @@
 """Which runtimes can run a flatbuffer, and which operators keep it from the others."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from larq_el.convert.flatbuffer import Operator
+from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.tflite.probe import Trial, TrialError, is_installed
 
 STOCK = "LiteRT"
 LCE = "Larq Compute Engine"
@@ -54,6 +55,32 @@ def runtimes_of(operators: Iterable[Operator]) -> tuple[Runtime, ...]:
         Runtime(LCE, unknown, "--use_indirect_bgemm=true: its default kernel has no groups" if grouped else ""),
         Runtime(OWN, unknown),
     )
+
+
+def tried(runtimes: Iterable[Runtime], flatbuffer: Flatbuffer) -> tuple[Runtime, ...]:
+    """The runtimes after one inference of zeros in each that has all operators and is installed.
+
+    Kernels check their options and shapes when they are prepared; no list of rules says as truly what they refuse.
+
+    # Arguments
+        runtimes: of the flatbuffer.
+        flatbuffer: the model.
+    """
+    lce = "lce-indirect" if needs_indirect(flatbuffer.all_operators) else "lce"
+    names = {STOCK: "stock", LCE: lce, OWN: "native"}
+    runtimes = tuple(runtimes)
+    trials = {
+        runtime.name: Trial(flatbuffer.content, runtime=names[runtime.name], name="the file")
+        for runtime in runtimes
+        if runtime.runs and is_installed(names[runtime.name])
+    }
+    refused = {}
+    for name, trial in trials.items():
+        try:
+            trial.outputs()
+        except TrialError as error:
+            refused[name] = error.reason
+    return tuple(replace(runtime, refused=refused.get(runtime.name, runtime.refused)) for runtime in runtimes)
 
 
 def needs_indirect(operators: Iterable[Operator]) -> bool:

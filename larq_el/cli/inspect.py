@@ -12,12 +12,13 @@ from larq_el.cli.tables import print_report, print_rows, visible
 @click.argument("file")
 @click.option("--html", type=click.Path(path_type=Path), help="Also write a page with a chart to this file.")
 @click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
+@click.option("--no-trial", is_flag=True, help="Do not try the runtimes; judge by the operators' names alone.")
 @options.as_json
-def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> None:
+def command(file: str, html: Path | None, overwrite: bool, no_trial: bool, as_json: bool) -> None:
     """Report what a .tflite FILE is made of: which convolutions are binary, which are float, and why; which runtimes
     run it.
 
-    FILE may be of any converter.
+    FILE may be of any converter. The runtimes that are installed try one inference of it, in a process of their own.
     """
     from larq_el.convert import inspect
     from larq_el.convert.page import page
@@ -26,7 +27,7 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
 
     if html is not None:
         check_output(html, overwrite=overwrite, reads=(file,))
-    report = inspect(file)
+    report = inspect(file, trial=not no_trial)
     if html is not None:
         try:
             write_atomically(html, page(report, Path(file).name).encode(errors="replace"))
@@ -45,7 +46,7 @@ def command(file: str, html: Path | None, overwrite: bool, as_json: bool) -> Non
             click.echo(f"{runtime.name} runs it fully{f', with {runtime.note}' if runtime.note else ''}.")
         else:
             missing = ", ".join(map(visible, runtime.missing))
-            reason = f"it has no {missing}." if missing else visible(runtime.refused)
-            click.echo(f"{runtime.name} cannot run it: {reason}")
+            reason = f"it has no {missing}" if missing else visible(runtime.refused)
+            click.echo(f"{runtime.name} cannot run it: {reason}.")
     if report.subgraphs > 1:
         click.echo(f"It has {report.subgraphs} graphs: bodies of loops and branches, or other signatures, are counted.")

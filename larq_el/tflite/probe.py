@@ -52,6 +52,18 @@ def is_installed(runtime: str) -> bool:
         return False
 
 
+class TrialError(UserError):
+    """A runtime did not run a flatbuffer.
+
+    # Attributes
+        reason: its own words, or what it did instead.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class Trial:
     """Some inferences of a flatbuffer, elsewhere; they begin at once, and `outputs` waits for them.
 
@@ -98,31 +110,32 @@ class Trial:
             self._check(printed)
             return read_arrays(Path(self._folder.name) / FILES[2])
         except subprocess.TimeoutExpired as error:
-            raise UserError(
-                f"{self._name} does not finish one inference within {self._seconds:g} s; it may be damaged."
-            ) from error
+            limit = f"does not finish one inference within {self._seconds:g} s"
+            raise TrialError(f"{self._name} {limit}; it may be damaged.", f"it {limit}") from error
         finally:
             self.close()
 
     def _check(self, printed: str) -> None:
         status = self._process.returncode
         if status < 0:
-            raise UserError(
-                f"{self._name} is damaged: {NAMES[self._runtime]} crashes on it ({signal.Signals(-status).name}); "
-                "convert the model again."
+            crash = signal.Signals(-status).name
+            raise TrialError(
+                f"{self._name} is damaged: {NAMES[self._runtime]} crashes on it ({crash}); convert the model again.",
+                f"it crashes ({crash})",
             )
         if status:
-            reason = self._reason(printed) if status == REFUSED else f"it ends with status {status}"
+            reason = (self._reason(printed) if status == REFUSED else f"it ends with status {status}").rstrip(". ")
             interpreter = NAMES[self._runtime].replace(
                 "LCE's interpreter", "the interpreter of the Larq Compute Engine"
             )
-            raise UserError(f"{interpreter} cannot run {self._name}: {reason.rstrip('. ')}.")
+            raise TrialError(f"{interpreter} cannot run {self._name}: {reason}.", reason)
 
     def _reason(self, printed: str) -> str:
         """What the runtime's native code said, which is more than what it raises."""
         messages = (Path(self._folder.name) / "messages").read_text(errors="replace")
         said = [line[len("ERROR: ") :] for line in messages.splitlines() if line.startswith("ERROR: ")]
-        return said[0] if said and self._runtime.startswith("lce") else printed.strip() or "it does not say why"
+        printed = printed.strip().removeprefix("the model cannot run: ")
+        return said[0] if said and self._runtime.startswith("lce") else printed or "it does not say why"
 
     def close(self) -> None:
         """Ends the inferences, where they have not come to their end."""
