@@ -13,6 +13,8 @@ from larq_el.convert.pairs import Pair
 
 DIFFERS = 1e-3
 """Two values differ where they are apart by more than this share of the layer's largest magnitude."""
+QUANTIZED = 0.03
+"""The same of a layer that is computed with numbers of 8 bits, or gives them: a few steps of its range."""
 WRONG = 1e-3
 """A layer is wrong where, on equal inputs, more than this share of its values differs."""
 PARTED = 0.05
@@ -27,7 +29,8 @@ class LayerDifference:
     # Attributes
         layer: the Keras layer's name (the convolution; its BatchNorm and activation are fused into it).
         max_abs_diff: largest difference of two values, both networks computing from the image.
-        differing: share of the values that differ by more than `DIFFERS` then, 0 to 1.
+        differing: share of the values that differ by more than `DIFFERS` then, 0 to 1; of quantized layers, by more
+            than `QUANTIZED`.
         differing_alone: the same where Keras computes this layer from the flatbuffer's own input to it, so that no
             difference of earlier layers counts; None where there is no such input, as between bitpacked layers.
     """
@@ -123,11 +126,12 @@ class Comparison:
     def add_layers(self, calls: list[Call], got: dict[int, np.ndarray]) -> None:
         """Compares the layers for one batch: the calls of the Keras model with the tensors of the flatbuffer."""
         for pair, whole, alone in zip(self._pairs, self._whole, self._alone, strict=True):
+            share = QUANTIZED if pair.quantized else DIFFERS
             for sums, values in zip(whole, pair.candidates(calls), strict=True):
-                _add(sums, values, got[pair.output])
+                _add(sums, values, got[pair.output], share)
             if pair.sources:
                 for sums, values in zip(alone, pair.alone([got[source] for source in pair.sources]), strict=True):
-                    _add(sums, values, got[pair.output])
+                    _add(sums, values, got[pair.output], share)
 
     def result(self, *, logits: bool, min_agreement: float) -> Verification:
         """The comparison of all batches; `logits`: whether the last layer is what a softmax is made of."""
@@ -176,7 +180,7 @@ def agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
         # where one of them is NaN, argmax gives its place
         same = (expected.argmax(axis=-1) == got.argmax(axis=-1)) & np.isfinite(got).all(axis=-1)
     else:
-        same = ~_differs(expected, got, differences(expected, got))
+        same = ~_differs(expected, differences(expected, got))
     return same.reshape(len(expected), -1).mean(axis=1)
 
 
@@ -189,14 +193,14 @@ def differences(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
     )
 
 
-def _differs(expected: np.ndarray, got: np.ndarray, difference: np.ndarray) -> np.ndarray:
+def _differs(expected: np.ndarray, difference: np.ndarray, share: float = DIFFERS) -> np.ndarray:
     largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
-    return difference > DIFFERS * max(float(largest), float(np.finfo(np.float32).tiny))
+    return difference > share * max(float(largest), float(np.finfo(np.float32).tiny))
 
 
-def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray) -> None:
+def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray, share: float) -> None:
     """Adds one batch to the sums of a layer's candidate."""
     got = got.reshape(expected.shape)
     difference = differences(expected, got)
     sums[0] = max(sums[0], difference.max(initial=0.0))
-    sums[1:] += _differs(expected, got, difference).sum(), difference.size, difference.sum()
+    sums[1:] += _differs(expected, difference, share).sum(), difference.size, difference.sum()

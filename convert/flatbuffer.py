@@ -61,6 +61,11 @@ class Tensor:
     variable: bool = False
 
     @property
+    def holds_reals(self) -> bool:
+        """Whether its values are real numbers, as they are or through a scale."""
+        return self.dtype == "float32" or self.scale is not None
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the constant, 0 for an activation."""
         return 0 if self.data is None else self.data.nbytes

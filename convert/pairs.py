@@ -30,11 +30,12 @@ class Pair:
     # Attributes
         layer: the Keras layer.
         output: the flatbuffer's tensor.
-        sources: the tensors that the layer computes from, before its sign; none where there are none in float32.
+        sources: the tensors that the layer computes from, before its sign; none where there are none of real numbers.
             Several of one layer come in the flatbuffer's order, which need not be the layer's.
         chains: for each call of the layer, as a shared one may be any of them: its position among the model's calls
             and the call, then those of what may be fused into it.
         linear: a twin of a layer with an activation of its own, without that; None for others.
+        quantized: whether the flatbuffer computes it from, or to, quantized numbers.
     """
 
     layer: Any
@@ -42,6 +43,7 @@ class Pair:
     sources: list[int]
     chains: list[dict[int, Call]]
     linear: Any
+    quantized: bool
 
     @property
     def tensors(self) -> list[int]:
@@ -85,7 +87,7 @@ class Pair:
 
 
 def pairs_of(calls: list[Call], content: Flatbuffer) -> list[Pair]:
-    """The layers that the flatbuffer computes in float32, in the order of execution; a shared one at each of its calls.
+    """The layers whose values the flatbuffer has, in the order of execution; a shared one at each of its calls.
 
     # Arguments
         calls: all those of the Keras model, for a batch of any size.
@@ -100,14 +102,21 @@ def pairs_of(calls: list[Call], content: Flatbuffer) -> list[Pair]:
     main = {node: layer for (graph, node), layer in found.items() if graph == 0}
     for layer, operators in _grouped(main, content):
         tensor = _output(operators, content)
-        if tensor.dtype == "float32" and tensor.index not in content.outputs:
+        if tensor.holds_reals and tensor.index not in content.outputs:
             starts = [at for at, call in enumerate(calls) if call.layer is layer]
             inputs = [calls[at].inputs for at in starts]
             chains = [_chain(at, calls, readers) for at in starts]
-            pairs.append(
-                Pair(layer, tensor.index, _sources(operators, inputs, content), chains, _linear(layer, inputs[0]))
-            )
+            sources, linear = _sources(operators, inputs, content), _linear(layer, inputs[0])
+            pairs.append(Pair(layer, tensor.index, sources, chains, linear, _is_quantized(operators)))
     return pairs
+
+
+def _is_quantized(operators: list[Operator]) -> bool:
+    return any(
+        tensor is not None and (tensor.dtype == "int8" or tensor.scale is not None)
+        for operator in operators
+        for tensor in (*operator.inputs, *operator.outputs)
+    )
 
 
 def _grouped(found: dict[int, Any], content: Flatbuffer) -> list[tuple[Any, list[Operator]]]:
@@ -151,7 +160,7 @@ def _sources(operators: list[Operator], inputs: list[Any], content: Flatbuffer) 
             producer = content.producers.get(tensor.index)
             if producer is not None and producer.name == name:
                 tensor = producer.input(0)
-        if tensor.dtype == "float32" and tensor.shape[1:] in shapes:
+        if tensor.holds_reals and tensor.shape[1:] in shapes:
             sources[tensor.index] = None
     return list(sources) if len(sources) == count <= MOST_INPUTS else []
 

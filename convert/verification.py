@@ -82,7 +82,7 @@ def _check_samples(model: Any, samples: Any) -> list[np.ndarray]:
         )
     for tensor, values in zip(model.inputs, arrays, strict=True):
         wanted = tuple(tensor.shape[1:])
-        if len(values) == 0 or tuple(values.shape[1:]) != wanted:
+        if not values.size or tuple(values.shape[1:]) != wanted:
             raise UserError(f"samples must have shape (N, {', '.join(map(str, wanted))}), got {tuple(values.shape)}.")
     if len({len(values) for values in arrays}) > 1:
         raise UserError(f"each input must have as many samples, got {', '.join(str(len(v)) for v in arrays)}.")

@@ -54,7 +54,8 @@ def test_what_a_runtime_cannot_run_exits_with_2(tmp_path, capfd):
     assert run(group, ["benchmark", str(path), "--runtime", "lce"]) == 2
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1
-    assert "dynamic.tflite' does not run in 'lce'" in errors[0]
+    assert "the interpreter of the Larq Compute Engine cannot run " in errors[0]
+    assert "dynamic.tflite': " in errors[0]
 
 
 @pytest.mark.parametrize(

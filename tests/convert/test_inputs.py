@@ -252,9 +252,19 @@ def test_the_layer_whose_code_fails_is_named_with_its_reason():
 
 
 def test_what_the_converter_prints_and_does_not_raise_is_said():
+    class Gathering(keras.layers.Layer):
+        """A list whose elements may have any shape."""
+
+        def call(self, inputs):
+            array = tf.TensorArray(tf.float32, size=2, infer_shape=False)
+            array = tf.while_loop(
+                lambda at, _: at < 2, lambda at, filled: (at + 1, filled.write(at, inputs[:, at:])), (0, array)
+            )[1]
+            return array.read(0)
+
     series = keras.Input((4, 8))
-    model = keras.Model(series, keras.layers.LSTM(4)(series), name="recurrent")
-    with pytest.raises(UserError, match="cannot convert 'recurrent': 'tf.TensorListReserve' op requires element_shape"):
+    model = keras.Model(series, Gathering()(series), name="gathering")
+    with pytest.raises(UserError, match="cannot convert 'gathering': 'tf.TensorListReserve' op requires element_shape"):
         convert(model)
 
 

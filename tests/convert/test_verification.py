@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from larq_el._keras import keras, lq
-from larq_el.convert import convert, verify
+from larq_el._keras import keras, lq, tf
+from larq_el._lce import lce
+from larq_el.convert import convert, inspect, verify
 from larq_el.errors import UserError
 
 
@@ -122,3 +123,52 @@ def test_groups_are_computed_by_the_kernel_that_has_them():
     result = verify(model, convert(model).flatbuffer, images)
     assert result.passed
     assert [layer.layer for layer in result.layers] == ["grouped"]
+
+
+@pytest.fixture(scope="module")
+def quantized():
+    """A model, its file with int8 inputs and outputs, and samples."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(32, 3)(image)
+    x = lq.layers.QuantConv2D(
+        32, 3, input_quantizer="ste_sign", kernel_quantizer="ste_sign", kernel_constraint="weight_clip", use_bias=False
+    )(x)
+    x = keras.layers.BatchNormalization()(x)
+    model = keras.Model(image, keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(x)))
+    random = np.random.default_rng(1)
+    norm = [random.uniform(0.01, 0.04, 32), np.zeros(32), np.zeros(32), np.ones(32)]
+    model.layers[3].set_weights(norm)
+    with pytest.warns(UserWarning, match="experimental_default_int8_range"):
+        content = lce.convert_keras_model(
+            model,
+            inference_input_type=tf.int8,
+            inference_output_type=tf.int8,
+            experimental_default_int8_range=(-3.0, 3.0),
+        )
+    assert {port.dtype for port in [*inspect(content).inputs, *inspect(content).outputs]} == {"int8"}
+    samples = random.normal(size=(64, 8, 8, 3)).clip(-2.9, 2.9).astype(np.float32)
+    return model, content, samples
+
+
+def test_a_file_of_int8_inputs_and_outputs_is_compared_in_reals(quantized):
+    model, content, samples = quantized
+    verification = verify(model, content, samples, min_agreement=0.7)
+    assert verification.passed
+    assert verification.parted_at is None
+    # 128 steps of the range that the converter was given; raw numbers would be apart by up to 128
+    assert verification.max_abs_diff < 10 * 3 / 128
+    assert [(layer.layer[:5], layer.differing_alone) for layer in verification.layers] == [("conv2", 0), ("quant", 0)]
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_a_wrong_layer_of_an_int8_file_is_found(quantized, at):
+    model, content, samples = quantized
+    changed = keras.models.clone_model(model)
+    changed.set_weights(model.get_weights())
+    kernel, *rest = changed.layers[at].get_weights()
+    changed.layers[at].set_weights([-kernel, *rest])
+    verification = verify(changed, content, samples, min_agreement=0.7)
+    assert not verification.passed
+    if at < 5:  # the last one is the output
+        assert verification.parted_at == changed.layers[at].name
