@@ -1,16 +1,20 @@
 """The time of `convert`, against the bare call of the Larq Compute Engine that does the same job.
 
-    python benchmarks/convert_time.py [--model el_resnet50] [--runs 5] [--output benchmarks/results]
+    python benchmarks/convert_time.py [--model el_resnet50] [--runs 5] [--before CHECKOUT] [--output benchmarks/results]
 
 All convert the same model in turn, in one process, after a first conversion of each that is not counted. Medians and
 ratios to `lce.convert_keras_model` are written to a Markdown file named after its environment; a second bare call gets
-the SavedModel ready-made, and has nothing to write. Verification (`larq-el verify`) is no part of it.
+the SavedModel ready-made, and has nothing to write. `convert` proves the file in each runtime that is installed;
+`proof=False` does not. With --before, another checkout of this repository (`git worktree add`) and this one take turns
+too, each in a process of its own that waits while the others run.
 """
 
 import argparse
 import os
 import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -31,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="el_resnet50")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--before", type=Path, help="another checkout, to compare with")
     parser.add_argument("--output", type=Path, help="folder of the Markdown file")
     args = parser.parse_args()
     model = zoo.create_model(args.model)
@@ -40,13 +45,56 @@ def main() -> None:
             BARE: lambda: lce.convert_keras_model(model),
             "lce.convert_saved_model": lambda: lce.convert_saved_model(folder),
             "convert": lambda: convert(model),
+            "convert(proof=False)": lambda: convert(model, proof=False),
         }
+        if args.before:
+            for checkout in (Path(__file__).parents[1], args.before):
+                converters[f"convert of {revision(checkout)}"] = elsewhere(checkout, args.model)
         seconds = measure(converters, args.runs)
     text = report(args.model, seconds)
     print(text)
     if args.output:
         name = re.sub(r"[^a-z0-9]+", "-", str(environment(0)["cpu"]).lower()).strip("-")
         write_atomically(args.output / f"convert-time-{name}.md", text.encode())
+
+
+WORKER = """
+import sys
+from larq_el import zoo
+from larq_el.convert import convert
+model = zoo.create_model(sys.argv[1])
+for _ in sys.stdin:
+    convert(model)
+    print("done", flush=True)
+"""
+
+
+def elsewhere(checkout: Path, model: str) -> Callable[[], None]:
+    """A function that converts once with the code of another checkout."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, model],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    requests, answers = process.stdin, process.stdout
+
+    def once() -> None:
+        print(file=requests, flush=True)
+        if answers.readline() != "done\n":
+            raise SystemExit(f"{checkout} does not convert {model}.")
+
+    return once
+
+
+def revision(checkout: Path) -> str:
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def measure(converters: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:

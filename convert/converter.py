@@ -17,15 +17,16 @@ from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_check import check_float_ops, difference_of
 from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
 from larq_el.convert.folding import first_difference, fold
+from larq_el.convert.inside import Inside
 from larq_el.convert.matching import report_for
 from larq_el.convert.precision import in_float32
-from larq_el.convert.proof import Prover, shown_tensors, with_proof
+from larq_el.convert.proof import Prover, with_proof
 from larq_el.convert.report import Folding, Report, structure
 from larq_el.convert.tracing import run_converter
 from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
-from larq_el.tflite.probe import Trial, TrialError
+from larq_el.tflite.probe import TrialError
 
 
 @dataclass(frozen=True)
@@ -108,21 +109,44 @@ def convert(
         if labels is not None and len(labels) == len(given[0]):
             labels = labels[: len(arrays[0])]  # what fills no batch is left out
     batch = batch_for(model, full, arrays)
-    inside = _inside(model, full, batch)
-    folded = None
-    if folding:
-        full, inside, folded = _folded(model, full, inside, batch, arrays)
+    insides = [Inside(model.name, full, batch)]
+    try:
+        return _finished(model, insides, batch, float_ops, arrays, labels, folding=folding, proof=proof)
+    finally:
+        for inside in insides:
+            inside.close()
+
+
+def _finished(
+    model: Any,
+    insides: list[Inside],
+    batch: list[np.ndarray],
+    float_ops: str,
+    samples: list[np.ndarray] | None,
+    labels: np.ndarray | None,
+    *,
+    folding: bool,
+    proof: bool,
+) -> Conversion:
+    """The conversion, folded, with its rest quantized, and proven. What runs elsewhere is added to `insides`."""
+    full, folded = insides[0].flatbuffer, None
+    made = fold(full.content) if folding else None
+    if made is not None and made.operators:
+        insides.append(Inside(model.name, Flatbuffer(made.content), batch))
+        full, folded = _folded(model, insides, made.operators, samples)
+    _check_runs(model, insides[0])
     final, check = full, None
-    known: Inside | None = inside
     if float_ops != "float32":
-        final, known = Flatbuffer(quantize_float_ops(full.content, float_ops, arrays)), None
-        if arrays is not None:
-            check = check_float_ops(full.content, final.content, float_ops, arrays, labels)
+        final = Flatbuffer(quantize_float_ops(full.content, float_ops, samples))
+        insides.append(Inside(model.name, final, batch))
+        if samples is not None:
+            check = check_float_ops(full.content, final.content, float_ops, samples, labels)
     report = replace(report_for(model, final), float_check=check, folding=folded)
+    known = next(inside for inside in insides if inside.flatbuffer is final)
     if proof:
         report = with_proof(report, Prover(model, final, report, batch, float_ops, known).proof())
-    elif known is None:
-        _inside(model, final, batch)
+    else:
+        _check_runs(model, known)
     return Conversion(final.content, report)
 
 
@@ -149,34 +173,27 @@ def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
 
 WIDE = ("float64", "complex64", "complex128")
 """Types that TFLite has no operators for."""
-Inside = dict[int, np.ndarray]
-"""What the operators of a flatbuffer compute, by the tensors' indices."""
 
 
 def _folded(
-    model: Any, converted: Flatbuffer, inside: Inside, batch: list[np.ndarray], samples: list[np.ndarray] | None
-) -> tuple[Flatbuffer, Inside, Folding | None]:
+    model: Any, insides: list[Inside], operators: dict[str, int], samples: list[np.ndarray] | None
+) -> tuple[Flatbuffer, Folding]:
     """The folded flatbuffer where it computes the same on a batch, the flatbuffer as it was otherwise."""
-    made = fold(converted.content)
-    if not made.operators:
-        return converted, inside, None
-    folded = Flatbuffer(made.content)
-    after = _inside(model, folded, batch)
-    if refused := first_difference(converted, folded, inside, after):
-        return converted, inside, Folding({}, refused)
+    original, folded = insides
+    _check_runs(model, original)
+    if refused := first_difference(original.flatbuffer, folded.flatbuffer, original.values, folded.values):
+        return original.flatbuffer, Folding({}, refused)
     if samples is None:
-        return folded, after, Folding(made.operators)
-    agreement, difference = difference_of(converted.content, folded.content, samples)
-    report = Folding(made.operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
-    return folded, after, report
+        return folded.flatbuffer, Folding(operators)
+    agreement, difference = difference_of(original.flatbuffer.content, folded.flatbuffer.content, samples)
+    report = Folding(operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
+    return folded.flatbuffer, report
 
 
-def _inside(model: Any, flatbuffer: Flatbuffer, batch: list[np.ndarray]) -> Inside:
-    """Runs the file: the converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
-    shown = shown_tensors(flatbuffer, everything=True)
-    trial = Trial(flatbuffer.with_outputs(shown), batch)
+def _check_runs(model: Any, inside: Inside) -> None:
+    """The converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
     try:
-        return dict(zip(shown, trial.outputs(), strict=True))
+        inside.values  # noqa: B018 - waits for the runs
     except TrialError as error:
         raise UserError(
             f"the Larq Compute Engine converts {model.name!r} to a file that its own interpreter cannot run "

@@ -10,18 +10,16 @@ from larq_el.convert.blame import is_opaque, random_layers, reason_of, suspects
 from larq_el.convert.bounds import BOUNDS, Bound
 from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import changes_of
-from larq_el.convert.lockstep import Lockstep, is_bits, run_in_step
+from larq_el.convert.inside import INDIRECT, Inside
+from larq_el.convert.lockstep import Lockstep, run_in_step
 from larq_el.convert.ports import ports_of
 from larq_el.convert.report import Proof, Report
 from larq_el.convert.runtimes import LCE, OWN, STOCK, needs_indirect
 from larq_el.errors import DifferenceError
-from larq_el.tflite.probe import Trial, TrialError, is_installed
+from larq_el.tflite.probe import TrialError, is_installed
 
-INDIRECT = "lce-indirect"
 MOST_DRAWN = 24
 """Tensors that are tried for what a random layer drew."""
-MOST_SHOWN = 2 << 30
-"""Bytes of tensors that are looked at in a runtime."""
 TITLES = {INDIRECT: f"{LCE} (indirect kernel)", "lce": LCE, "native": OWN, "stock": STOCK}
 
 
@@ -35,7 +33,7 @@ class Prover:
         report: of the flatbuffer; what it calls faulty is no news.
         batch: whole batches of each input, of its type, in the flatbuffer's order.
         float_ops: what the float rest computes with.
-        inside: what LCE's indirect kernel computes of the batch, where it has been run; see `shown_tensors`.
+        inside: what LCE's indirect kernel computes of the batch, where it was begun before.
     """
 
     model: Any
@@ -43,20 +41,19 @@ class Prover:
     report: Report
     batch: list[np.ndarray]
     float_ops: str = "float32"
-    inside: dict[int, np.ndarray] | None = None
-    _trials: dict[str, tuple[list[int], Trial]] = field(default_factory=dict)
+    inside: Inside | None = None
+    _insides: dict[str, Inside] = field(default_factory=dict)
     _random: dict[str, None] = field(default_factory=dict)
     _unproven: dict[str, None] = field(default_factory=dict)
     _varying: set[str] | None = None
 
     def __post_init__(self) -> None:
-        everything = self.float_ops != "float32"
+        if self.inside is not None:
+            self._insides[INDIRECT] = self.inside
         for runtime in _runtimes(self.flatbuffer, self.report):
-            if runtime == INDIRECT and self.inside is not None:
-                continue
-            shown = shown_tensors(self.flatbuffer, everything=everything or runtime == INDIRECT)
-            content = self.flatbuffer.with_outputs(shown)
-            self._trials[runtime] = shown, Trial(content, self.batch, runtime=runtime, name=repr(self.model.name))
+            if runtime not in self._insides:
+                everything = self.float_ops != "float32" or runtime == INDIRECT
+                self._insides[runtime] = Inside(self.model.name, self.flatbuffer, self.batch, runtime, everything)
 
     def proof(self) -> Proof:
         """What is proven.
@@ -68,30 +65,37 @@ class Prover:
         try:
             return self._compared()
         finally:
-            for _, trial in self._trials.values():
-                trial.close()
+            self.close()
+
+    def close(self) -> None:
+        """Ends what has not come to its end."""
+        for inside in self._insides.values():
+            inside.close()
 
     def _compared(self) -> Proof:
         inputs, _ = ports_of(self.model, self.flatbuffer)
         order = [self.flatbuffer.inputs.index(tensor) for tensor in inputs]
         given = [self.flatbuffer.real(tensor, self.batch[at]) for tensor, at in zip(inputs, order, strict=True)]
-        proven, refused, compared = [], {}, 0
-        if self.inside is not None:
-            compared = len(self._judged(INDIRECT, given, self.inside).found)
-            proven.append(TITLES[INDIRECT])
-        for runtime, (shown, trial) in self._trials.items():
+        proven: dict[str, dict[int, np.ndarray]] = {}
+        refused, compared = {}, 0
+        for runtime, inside in self._insides.items():
             try:
-                values = trial.outputs()
+                values = inside.values
             except TrialError as error:
                 if runtime == INDIRECT:
                     raise
                 refused[TITLES[runtime]] = error.reason
                 continue
-            run = self._judged(runtime, given, dict(zip(shown, values, strict=True)))
-            compared = max(compared, len(run.found))
-            proven.append(TITLES[runtime])
+            if not any(_equal(values, known) for known in proven.values()):
+                compared = max(compared, len(self._judged(runtime, given, values).found))
+            proven[runtime] = values
         return Proof(
-            len(given[0]) if given else 0, tuple(proven), compared, tuple(self._random), tuple(self._unproven), refused
+            len(given[0]) if given else 0,
+            tuple(TITLES[runtime] for runtime in proven),
+            compared,
+            tuple(self._random),
+            tuple(self._unproven),
+            refused,
         )
 
     def _judged(self, runtime: str, given: list[np.ndarray], stored: dict[int, np.ndarray]) -> Lockstep:
@@ -169,26 +173,10 @@ def _runtimes(flatbuffer: Flatbuffer, report: Report) -> Iterable[str]:
     return [name for name in names if is_installed(name)]
 
 
-def shown_tensors(flatbuffer: Flatbuffer, *, everything: bool) -> list[int]:
-    """Tensors inside a flatbuffer to look at; its outputs come last.
-
-    # Arguments
-        flatbuffer: the model.
-        everything: whether to look at all that is computed; a runtime that fuses operators cannot fuse them then. If
-            not, or where that is too much, what signs are taken of, and the signs that convolutions give.
-    """
-    shown: dict[int, None] = {}
-    for operator in flatbuffer.operators:
-        if operator.name == "LceQuantize" and operator.input(0).dtype == "float32":
-            shown[operator.input(0).index] = None
-        for tensor in operator.outputs:
-            if everything or (is_bits(flatbuffer, tensor.index) and operator.name != "LceQuantize"):
-                shown[tensor.index] = None
-    computed = [at for at in shown if flatbuffer.tensors[at].data is None and at in flatbuffer.producers]
-    size = 4 * sum(int(np.prod(flatbuffer.tensors[at].shape)) for at in computed)
-    if everything and size > MOST_SHOWN:
-        return shown_tensors(flatbuffer, everything=False)
-    return list(dict.fromkeys([*computed, *flatbuffer.outputs]))
+def _equal(values: dict[int, np.ndarray], known: dict[int, np.ndarray]) -> bool:
+    """Whether a runtime computes what one computes that is proven, which spares running Keras once more."""
+    bound = BOUNDS["float32"]
+    return values.keys() <= known.keys() and all(bound.holds(known[at], array) for at, array in values.items())
 
 
 def _wrong(run: Lockstep, got: list[np.ndarray], bound: Bound) -> list[int]:
