@@ -44,6 +44,7 @@ def page(report: Report, title: str) -> str:
         f"<p>{_summary(report)}</p>",
         "<h2>Runtimes</h2>",
         _table(["runtime", "runs it fully", "what keeps it from that, or has to be set"], _runtime_rows(report)),
+        f"<p>{_proof(report)}</p>",
         "<h2>Where the multiply-accumulates and the bytes are</h2>",
         _chart(report),
         "<h2>Convolutions and dense layers</h2>",
@@ -67,6 +68,15 @@ def _summary(report: Report) -> str:
         f"constants. {binary} binary and {len(report.convolutions) - binary} float convolutions and dense layers; "
         f"{report.binary_macs:,} binary and {report.float_macs:,} float multiply-accumulates."
     )
+
+
+def _proof(report: Report) -> str:
+    if report.proof is None:
+        return "Not proven: the file was not compared with a Keras model."
+    proof = report.proof
+    apart = [*(f"{name} (random)" for name in proof.random), *proof.unproven]
+    rest = f" Not proven: {', '.join(apart)}." if apart else ""
+    return escape(f"Equal to the Keras model, layer by layer, in {', '.join(proof.runtimes)}.{rest}")
 
 
 def _runtime_rows(report: Report) -> list[list[str]]:
