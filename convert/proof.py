@@ -111,12 +111,16 @@ class Prover:
             run = run_in_step(self.model, given, self.flatbuffer, values, bound, known)
             wrong = _wrong(run, got, bound)
             calls = suspects(run, wrong)
-            random = next((at for at in calls if run.calls[at].layer.name in self._random_layers(given)), None)
-            if random is None:
+            random = [at for at in calls if run.calls[at].layer.name in self._random_layers(given)]
+            tried = next((at for at in random if at not in known), None)
+            if tried is None:
                 break
-            self._random[run.calls[random].layer.name] = None
-            known[random] = self._drawn(run, random, given, values, bound, known)
+            self._random[run.calls[tried].layer.name] = None
+            known[tried] = self._drawn(run, tried, given, values, got, known)
         layers = list({id(run.calls[at].layer): run.calls[at].layer for at in calls}.values())
+        if random:  # what was drawn is nowhere to be seen, and with it goes what follows
+            self._unproven.update(dict.fromkeys(layer.name for layer in layers))
+            return run
         # a known one may be to blame though those before it are changed too: LCE moves its threshold into them
         to_blame = [layer for layer in layers if reason_of(layer)]
         if layers and (to_blame or not self._excused(layers, run)):
@@ -130,15 +134,16 @@ class Prover:
         self._unproven.update(dict.fromkeys(sorted(known or opaque)))
         return bool(known or opaque)
 
-    def _drawn(self, run: Lockstep, call: int, given: Any, values: Any, bound: Bound, known: Any) -> np.ndarray:
+    def _drawn(self, run: Lockstep, call: int, given: Any, values: Any, outputs: Any, known: Any) -> np.ndarray:
         """What a random layer drew in the flatbuffer: the tensor from which on the two agree the longest."""
+        bound = BOUNDS[self.float_ops]
         size = int(np.prod(run.calls[call].output.shape))
-        drawn = [array for array in values.values() if array.size == size and array.dtype.kind == "f"][:MOST_DRAWN]
+        drawn = [array for array in values.values() if array.size == size and array.dtype.kind == "f"][-MOST_DRAWN:]
         own = np.asarray(run.calls[call].output)
 
-        def agreeing(array: np.ndarray) -> int:
-            tried = {**known, call: array}
-            return sum(run_in_step(self.model, given, self.flatbuffer, values, bound, tried).equal)
+        def agreeing(array: np.ndarray) -> tuple[int, int]:
+            tried = run_in_step(self.model, given, self.flatbuffer, values, bound, {**known, call: array})
+            return -len(_wrong(tried, outputs, bound)), sum(tried.equal)
 
         return max(drawn, key=agreeing, default=own)
 

@@ -135,6 +135,21 @@ def test_random_layers_are_named_and_the_rest_is_proven():
         convert(_like(good, "ste_sign", "ste_tern"))
 
 
+@pytest.mark.parametrize("where", ["first", "last", "both"])
+def test_a_random_layer_may_stand_anywhere(where):
+    keras.utils.set_random_seed(0)
+    image = x = keras.Input((8, 8, 32))
+    if where != "last":
+        x = keras.layers.GaussianNoise(1.0, name="noise")(x, training=True)
+    x = lq.layers.QuantConv2D(32, 1, input_quantizer="ste_sign", name="conv", **BINARY)(x)
+    if where != "first":
+        x = keras.layers.Dropout(0.5, name="dropped")(x, training=True)
+    model = keras.Model(image, x)
+    proof = convert(model).report.proof
+    assert proof.random == {"first": ("noise",), "last": ("dropped",), "both": ("noise", "dropped")}[where]
+    assert proof.unproven == ()
+
+
 class Block(keras.layers.Layer):
     """Signs that no layer shows."""
 
