@@ -33,12 +33,22 @@ class LayerDifference:
             than `QUANTIZED`.
         differing_alone: the same where Keras computes this layer from the flatbuffer's own input to it, so that no
             difference of earlier layers counts; None where there is no such input, as between bitpacked layers.
+        quantized: whether it is computed with numbers of 8 bits, or gives them.
     """
 
     layer: str
     max_abs_diff: float
     differing: float
     differing_alone: float | None
+    quantized: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it computes something else: on equal inputs, and from the image.
+
+        What agrees from the image is right: a factor before it may have been folded into its kernel.
+        """
+        return min(self.differing_alone or 0.0, self.differing) > (PARTED if self.quantized else WRONG)
 
 
 @dataclass(frozen=True)
@@ -84,14 +94,13 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether enough samples agree."""
-        return self.top1_agreement >= self.min_agreement
+        """Whether enough samples agree, and no layer is wrong: what has no effect on some samples has one on others."""
+        return self.top1_agreement >= self.min_agreement and not any(layer.wrong for layer in self.layers)
 
     @property
     def parted_at(self) -> str | None:
         """The first layer that is wrong; if none is and too few samples agree, the first whose values have parted."""
-        # what agrees from the image is right: a factor before it may have been folded into its kernel
-        wrong = (layer.layer for layer in self.layers if min(layer.differing_alone or 0.0, layer.differing) > WRONG)
+        wrong = (layer.layer for layer in self.layers if layer.wrong)
         parted = (layer.layer for layer in self.layers if layer.differing > PARTED and not self.passed)
         return next(chain(wrong, parted), None)
 
@@ -140,7 +149,8 @@ class Comparison:
             at = _nearest(alone if pair.sources else whole, whole)
             last = whole[at % len(whole)]
             differing_alone = float(alone[at][1] / alone[at][2]) if pair.sources else None
-            layers.append(LayerDifference(pair.layer.name, float(last[0]), float(last[1] / last[2]), differing_alone))
+            differing = float(last[1] / last[2])
+            layers.append(LayerDifference(pair.layer.name, float(last[0]), differing, differing_alone, pair.quantized))
         last = last if logits else None
         outputs = tuple(map(self._output, range(len(self._names))))
         return Verification(

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Compare a FLATBUFFER with the Keras MODEL that it was converted from, on real images, at every output.
 
-    Exit status 1 where they agree on fewer samples than --min-agreement.
+    Exit status 1 where they agree on fewer samples than --min-agreement, or a layer computes something else of equal
+    inputs.
     """
     from larq_el.convert.flatbuffer import Flatbuffer
     from larq_el.convert.loading import check_source
@@ -62,6 +63,11 @@ def command(
         _print(result, f"{model} against {flatbuffer}")
     if not result.passed:
         at = f"; they part at {result.parted_at!r}" if result.parted_at else ""
+        if result.top1_agreement >= min_agreement:
+            raise CheckError(
+                f"a layer of the flatbuffer computes something else of equal inputs, though "
+                f"{result.top1_agreement:.2%} of the samples have the same top-1{at}."
+            )
         raise CheckError(f"top-1 agreement is {result.top1_agreement:.2%}, below {min_agreement:.2%}{at}.")
 
 

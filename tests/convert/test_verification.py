@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,11 +43,18 @@ def test_the_layer_where_they_part_is_named(linked_model, flatbuffer, samples):
 
 
 def test_the_share_that_passes_is_the_users(linked_model, flatbuffer, samples):
+    result = replace(verify(linked_model, flatbuffer, samples), top1_agreement=0.5)
+    assert not result.passed
+    assert replace(result, min_agreement=0.5).passed
+
+
+def test_a_wrong_layer_fails_whatever_the_samples_agree_on(linked_model, flatbuffer, samples):
     changed = keras.models.clone_model(linked_model)
     changed.set_weights(linked_model.get_weights())
     changed.get_layer("classifier").bias.assign([100.0] + 9 * [0.0])
-    assert not verify(changed, flatbuffer, samples).passed
-    assert verify(changed, flatbuffer, samples, min_agreement=0.0).passed
+    result = verify(changed, flatbuffer, samples, min_agreement=0.0)
+    assert [layer.layer for layer in result.layers if layer.wrong] == ["classifier"]
+    assert not result.passed
 
 
 def test_samples_have_to_fit(linked_model, flatbuffer, samples):
