@@ -21,8 +21,8 @@ from larq_el._keras import keras, lq
 from larq_el.benchmark import environment
 from larq_el.benchmark.local import RUNTIMES, interleave
 from larq_el.convert import convert
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.files import write_atomically
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 LAYERS = 4
 SHAPES = [(56, 64), (28, 128), (14, 256), (7, 512)]

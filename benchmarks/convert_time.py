@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from larq_el import zoo
-from larq_el._lce import lce
 from larq_el.benchmark.environment import environment
 from larq_el.convert import convert
 from larq_el.files import write_atomically
+from larq_el.tflite.lce import lce
 
 BARE = "lce.convert_keras_model"
 

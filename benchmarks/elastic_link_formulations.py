@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, lq, tf
-from larq_el._lce import interpreter
 from larq_el.benchmark import environment
 from larq_el.benchmark.local import RUNTIMES, interleave
 from larq_el.convert import convert, inspect
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.files import write_atomically
 from larq_el.layers import ElasticLink
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter
 
 GAMMA = 4.0
 SHAPES = {

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from larq_el import zoo
-from larq_el._lce import interpreter
 from larq_el.benchmark import environment
 from larq_el.benchmark.local import RUNTIMES, interleave
 from larq_el.convert import convert
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.files import write_atomically
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter
 
 MODELS = ["el_resnet26", "el_resnet50", "el_mobilenet", "real_to_bin_resnet18", "abc_3x3_resnet18", "ci_net_resnet18"]
 

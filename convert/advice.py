@@ -8,13 +8,11 @@ from math import prod
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer, Graph, Operator
+from larq_el.tflite.flatbuffer import Flatbuffer, Graph, Operator
+from larq_el.tflite.operators import BCONV, WORD, is_zero_padded
 
-BCONV = "LceBconv2d"
-WORD, NATIVE_WORD = 32, 64
-"""Channels that LCE's kernels, and ours, take at once."""
-SAME = 0
-"""LCE's code of the padding."""
+NATIVE_WORD = 64
+"""Channels that our kernels take at once; LCE's take a `WORD`."""
 LARGE = 1 << 14
 """Bytes of float weights that are worth a word."""
 MEASURED = "(benchmarks/advice.py)"
@@ -66,8 +64,7 @@ def _binary(graph: Graph) -> list[Operator]:
 
 def _padding(graph: Graph) -> Found:
     def zero_padded(operator: Operator) -> bool:
-        padded = operator.options.get("padding") == SAME and operator.options.get("pad_values", 0) == 0
-        return padded and prod(operator.input(1).shape[1:3]) > 1
+        return is_zero_padded(operator) and prod(operator.input(1).shape[1:3]) > 1
 
     return (
         "pad with ones (pad_values=1) instead of zeros, which are no sign; near the borders that is another network",

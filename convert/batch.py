@@ -7,7 +7,7 @@ import numpy as np
 
 from larq_el._keras import keras
 from larq_el.complexity import leaf_layers
-from larq_el.convert.flatbuffer import Flatbuffer, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
 from larq_el.tflite.quantized import stored
 
 BYTES = 255.0

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larq_el.convert.comparison import DIFFERS, WRONG, differences
+from larq_el.convert.comparison import WRONG
+from larq_el.tflite.agreement import DIFFERS, differences
 
 NEAR = 1e-3
 """Values below this share of a tensor's largest are near zero: rounding may turn over their signs."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._lce import interpreter
-from larq_el.convert.flatbuffer import Flatbuffer, Tensor
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
+from larq_el.tflite.lce import interpreter
 
 MOST = 500
 """Samples to calibrate on; more widen the ranges little."""

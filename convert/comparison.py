@@ -1,6 +1,5 @@
 """How far a flatbuffer is from its Keras model, gathered batch by batch."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from math import factorial
@@ -10,9 +9,8 @@ import numpy as np
 
 from larq_el.convert.calls import Call
 from larq_el.convert.pairs import Pair
+from larq_el.tflite.agreement import DIFFERS, agree, differences, differs
 
-DIFFERS = 1e-3
-"""Two values differ where they are apart by more than this share of the layer's largest magnitude."""
 QUANTIZED = 0.03
 """The same of a layer that is computed with numbers of 8 bits, or gives them: a few steps of its range."""
 WRONG = 1e-3
@@ -179,38 +177,9 @@ def _nearest(sums: np.ndarray, whole: np.ndarray) -> int:
     return min(range(len(sums)), key=lambda at: (sums[at][3], whole[at % len(whole)][3]))
 
 
-def has_classes(shape: Sequence[int]) -> bool:
-    """Whether an output of this shape, the batch first, has classes to choose from."""
-    return len(shape) > 1 and shape[-1] > 1
-
-
-def agree(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
-    """Whether each sample has the same most likely class; without classes, the share of values that do not differ."""
-    if has_classes(expected.shape):
-        # where one of them is NaN, argmax gives its place
-        same = (expected.argmax(axis=-1) == got.argmax(axis=-1)) & np.isfinite(got).all(axis=-1)
-    else:
-        same = ~_differs(expected, differences(expected, got))
-    return same.reshape(len(expected), -1).mean(axis=1)
-
-
-def differences(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
-    """Absolute differences; infinite where one is no number and the other is."""
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
-    return np.where(
-        (expected == got) | (np.isnan(expected) & np.isnan(got)), 0.0, np.nan_to_num(difference, nan=np.inf)
-    )
-
-
-def _differs(expected: np.ndarray, difference: np.ndarray, share: float = DIFFERS) -> np.ndarray:
-    largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
-    return difference > share * max(float(largest), float(np.finfo(np.float32).tiny))
-
-
 def _add(sums: np.ndarray, expected: np.ndarray, got: np.ndarray, share: float) -> None:
     """Adds one batch to the sums of a layer's candidate."""
     got = got.reshape(expected.shape)
     difference = differences(expected, got)
     sums[0] = max(sums[0], difference.max(initial=0.0))
-    sums[1:] += _differs(expected, difference, share).sum(), difference.size, difference.sum()
+    sums[1:] += differs(expected, difference, share).sum(), difference.size, difference.sum()

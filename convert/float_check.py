@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from larq_el._lce import interpreter, predict
 from larq_el.convert.calibration import calibration_count, fitted
-from larq_el.convert.comparison import agree, differences, has_classes
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_rest import STATIC
 from larq_el.convert.report import FloatCheck
 from larq_el.errors import UserError
+from larq_el.tflite.agreement import agree, differences, has_classes
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter, predict
 
 
 def check_float_ops(

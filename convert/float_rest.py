@@ -10,8 +10,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from larq_el.convert.calibration import calibration_count, ranges
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, pack, unpack
 from larq_el.errors import UserError, closest
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, pack, unpack
+from larq_el.tflite.operators import QUANTIZE
 
 STATIC = "int8-static"
 """The name of `FLOAT_OPS` that needs samples."""
@@ -175,7 +176,7 @@ def exact_operators(flatbuffer: Flatbuffer) -> list[Operator]:
     """
     growth = {node.index: _growth(node) for node in flatbuffer.operators if node.name in _WEIGHTED}
     left = EXACT_SHARE * (len(flatbuffer.content) - sum(growth.values()))
-    last_sign = max((node.index for node in flatbuffer.operators if node.name == "LceQuantize"), default=-1)
+    last_sign = max((node.index for node in flatbuffer.operators if node.name == QUANTIZE), default=-1)
     exact = []
     for index, size in growth.items():
         left -= size

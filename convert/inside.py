@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.lockstep import is_bits
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.operators import QUANTIZE
 from larq_el.tflite.probe import Trial
 
 INDIRECT = "lce-indirect"
@@ -62,10 +63,10 @@ def shown_tensors(flatbuffer: Flatbuffer, *, everything: bool) -> list[int]:
     """
     shown: dict[int, None] = {}
     for operator in flatbuffer.operators:
-        if operator.name == "LceQuantize" and operator.input(0).dtype == "float32":
+        if operator.name == QUANTIZE and operator.input(0).dtype == "float32":
             shown[operator.input(0).index] = None
         for tensor in operator.outputs:
-            if everything or (is_bits(flatbuffer, tensor.index) and operator.name != "LceQuantize"):
+            if everything or (is_bits(flatbuffer, tensor.index) and operator.name != QUANTIZE):
                 shown[tensor.index] = None
     computed = [at for at in shown if flatbuffer.tensors[at].data is None and at in flatbuffer.producers]
     size = 4 * sum(int(np.prod(flatbuffer.tensors[at].shape)) for at in computed)

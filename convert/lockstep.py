@@ -16,13 +16,13 @@ import numpy as np
 from larq_el._keras import tf
 from larq_el.convert.bounds import Bound
 from larq_el.convert.calls import Call, calls_of
-from larq_el.convert.flatbuffer import Graph
+from larq_el.tflite.flatbuffer import Graph
+from larq_el.tflite.operators import WORD
 
 LOOKED_AT = 128
 """Values of a tensor by which it is looked for."""
 CANDIDATES = 3
 """Tensors that are compared as a whole."""
-WORD = 32
 
 
 @dataclass

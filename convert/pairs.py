@@ -8,11 +8,12 @@ import numpy as np
 
 from larq_el._keras import keras, tf
 from larq_el.convert.calls import Call
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
 from larq_el.convert.matching import match
 from larq_el.convert.report import structure
 from larq_el.layers import ActivationShifts
 from larq_el.quantizers import convolutions
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.operators import DEQUANTIZE, QUANTIZE
 
 MOST_INPUTS = 3
 """Of a layer whose inputs are tried in every order."""
@@ -156,7 +157,7 @@ def _sources(operators: list[Operator], inputs: list[Any], content: Flatbuffer) 
     sources: dict[int, None] = {}
     for operator in operators:
         tensor = operator.input(0)
-        for name in ("LceDequantize", "LceQuantize"):
+        for name in (DEQUANTIZE, QUANTIZE):
             producer = content.producers.get(tensor.index)
             if producer is not None and producer.name == name:
                 tensor = producer.input(0)

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 
 def ports_of(model: Any, content: Flatbuffer) -> tuple[list[int], list[int]]:

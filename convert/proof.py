@@ -8,15 +8,16 @@ import numpy as np
 
 from larq_el.convert.blame import is_opaque, random_layers, reason_of, suspects
 from larq_el.convert.bounds import BOUNDS, Bound
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import changes_of
 from larq_el.convert.inside import INDIRECT, Inside
 from larq_el.convert.lockstep import Lockstep, run_in_step
 from larq_el.convert.ports import ports_of
 from larq_el.convert.report import Proof, Report
-from larq_el.convert.runtimes import LCE, OWN, STOCK, needs_indirect
 from larq_el.errors import DifferenceError
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.operators import QUANTIZE
 from larq_el.tflite.probe import TrialError, is_installed
+from larq_el.tflite.runtimes import LCE, OWN, STOCK, needs_indirect
 
 MOST_DRAWN = 24
 """Tensors that are tried for what a random layer drew."""
@@ -202,8 +203,7 @@ def _distance(outputs: list[tuple[Any, np.ndarray]], bound: Bound) -> str:
 def _hidden_signs(flatbuffer: Flatbuffer, run: Lockstep) -> bool:
     """Whether the flatbuffer takes signs of what no layer of the model shows."""
     return any(
-        operator.name == "LceQuantize" and operator.input(0).index not in run.found
-        for operator in flatbuffer.all_operators
+        operator.name == QUANTIZE and operator.input(0).index not in run.found for operator in flatbuffer.all_operators
     )
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Graph, Operator
+from larq_el.tflite.flatbuffer import Graph, Operator
+from larq_el.tflite.operators import DEQUANTIZE, MOVING
 
 FULL_PRECISION = "full precision"
 IMPOSSIBLE = {
@@ -12,13 +13,6 @@ IMPOSSIBLE = {
     "CONV_3D": "LCE has no binary 3-D convolution",
 }
 """What no version of LCE can run on bits."""
-MOVING = frozenset(
-    {"RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CONCATENATION", "SPLIT", "SLICE", "STRIDED_SLICE", "GATHER"}
-    | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "MAX_POOL_2D"}
-    | {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
-    | {"RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "ROLL", "GATHER_ND", "BROADCAST_TO", "PACK", "UNPACK", "SPLIT_V"}
-)
-"""Operators that move values about: signs are still signs behind them."""
 
 
 def why_float(operator: Operator, graph: Graph, *, binary_in_keras: bool | None = None) -> str:
@@ -69,7 +63,7 @@ def _between_signs_and(operator: Operator, graph: Graph) -> tuple[list[str], boo
     tensor = operator.inputs[2] if operator.name == "TRANSPOSE_CONV" else operator.inputs[0]
     while tensor is not None and tensor.index in graph.producers:
         producer = graph.producers[tensor.index]
-        if producer.name == "LceDequantize":
+        if producer.name == DEQUANTIZE:
             return between[::-1], True
         if producer.name not in MOVING:
             break

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from larq_el.convert.advice import Advice, advice_for
-from larq_el.convert.flatbuffer import DAMAGE, Flatbuffer, Operator
 from larq_el.convert.reasons import why_float
-from larq_el.convert.runtimes import LCE_OPERATORS, TFLITE_CUSTOM, Runtime, runtimes_of, tried
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import DAMAGE, Flatbuffer, Operator
+from larq_el.tflite.operators import BCONV, LCE_OPERATORS, is_zero_padded
+from larq_el.tflite.runtimes import TFLITE_CUSTOM, Runtime, runtimes_of, tried
 
-BINARY = "LceBconv2d"
-SAME = 0
 """LCE's code of the padding."""
 FLOAT_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED")
 
@@ -266,7 +265,7 @@ def structure(flatbuffer: Flatbuffer) -> Report:
             _convolution(operator, graph.index)
             for graph in flatbuffer.graphs
             for operator in graph.operators
-            if operator.name == BINARY or operator.name in FLOAT_CONVOLUTIONS
+            if operator.name == BCONV or operator.name in FLOAT_CONVOLUTIONS
         )
     except DAMAGE as error:
         raise error if isinstance(error, UserError) else flatbuffer.damaged(error) from error
@@ -305,7 +304,7 @@ def _operator_bytes(flatbuffer: Flatbuffer) -> dict[str, int]:
 
 
 def _convolution(operator: Operator, graph: int) -> Convolution:
-    binary = operator.name == BINARY
+    binary = operator.name == BCONV
     kernel = _kernel_shape(operator)
     output = operator.outputs[0]
     # a transposed convolution applies its kernel once for each input pixel
@@ -336,8 +335,7 @@ def _fault(operator: Operator) -> str:
     _, *image, _ = operator.input(0).shape
     dilation = [operator.options.get(f"dilation_{axis}_factor", 1) for axis in ("height", "width")]
     window = [(size - 1) * factor + 1 for size, factor in zip(kernel, dilation, strict=True)]
-    zero_padded = operator.options.get("padding") == SAME and operator.options.get("pad_values", 0) == 0
-    if not zero_padded or all(size >= wanted for size, wanted in zip(image, window, strict=True)):
+    if not is_zero_padded(operator) or all(size >= wanted for size, wanted in zip(image, window, strict=True)):
         return ""
     return (
         f"LCE's fast kernels compute a zero-padded {window[0]}x{window[1]} wrongly on an image of {image[0]}x{image[1]}"
@@ -354,7 +352,7 @@ def _kernel_shape(operator: Operator) -> tuple[int, ...]:
         return (shape[1], shape[2], 1, shape[3])
     if operator.name == "CONV_3D":
         return shape
-    if operator.name == BINARY:
+    if operator.name == BCONV:
         channels = operator.options.get("channels_in", 32 * shape[3])
         # of a grouped convolution the filter holds one group's words
         return (shape[1], shape[2], min(channels, 32 * shape[3]), shape[0])
@@ -367,10 +365,10 @@ def kernel_signs(operator: Operator) -> np.ndarray | None:
     These survive conversion: BatchNorm's scale is folded into a float kernel, and a binary one is bits alone.
     """
     values = operator.input(1).data
-    if values is None or operator.name not in (BINARY, "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+    if values is None or operator.name not in (BCONV, "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
         return None
     height, width, channels, filters = _kernel_shape(operator)
-    if operator.name == BINARY:
+    if operator.name == BCONV:
         bits = np.unpackbits(values.view(np.uint8), axis=-1, bitorder="little")
         # bit 1 is -1
         return (bits[..., :channels] == 0).transpose(1, 2, 3, 0)

@@ -12,8 +12,8 @@ from typing import Any
 from larq_el._keras import keras, tf
 from larq_el.complexity import leaf_layers
 from larq_el.convert.causes import NativeMessages, cause, native_messages
-from larq_el.convert.flatbuffer import pack, unpack
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import pack, unpack
 
 ASSIGNMENTS = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 """Operators of TensorFlow that change a weight."""
@@ -62,7 +62,7 @@ def _check_stateless(model: Any) -> None:
 
 
 def _converted(model: Any, *, free_batch: bool) -> bytes:
-    from larq_el._lce import lce
+    from larq_el.tflite.lce import lce
 
     with tempfile.TemporaryDirectory() as folder:
         messages = NativeMessages()
@@ -77,7 +77,7 @@ def _converted(model: Any, *, free_batch: bool) -> bytes:
 
 
 def _by_itself(model: Any) -> bytes:
-    from larq_el._lce import lce
+    from larq_el.tflite.lce import lce
 
     messages = NativeMessages()
     try:

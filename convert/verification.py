@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._lce import interpreter as lce_interpreter
-from larq_el._lce import predict
 from larq_el.convert.calls import calls_of
 from larq_el.convert.comparison import Comparison, Verification
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import changes_of
 from larq_el.convert.pairs import pairs_of
 from larq_el.convert.ports import ports_of
 from larq_el.convert.precision import in_float32
-from larq_el.convert.runtimes import needs_indirect
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter as lce_interpreter
+from larq_el.tflite.lce import predict
 from larq_el.tflite.probe import check_runs
+from larq_el.tflite.runtimes import needs_indirect
 
 BATCH = 16
 

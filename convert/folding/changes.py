@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 ENTRY = "larq_el.changes"
 

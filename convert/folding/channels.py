@@ -6,12 +6,10 @@ to the convolution, and one behind a sum of convolutions, each of which takes th
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
-from larq_el.convert.folding.editing import Editor
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.operators import BCONV, BIAS, MULTIPLIER
 
-BCONV = "LceBconv2d"
-MULTIPLIER, BIAS = 2, 3
-"""Positions of a binary convolution's inputs."""
 SMALLEST = 1e-15
 """Factors below this, or beyond its inverse, stay where they are."""
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from larq_el.convert.comparison import differences
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding.changes import Change, changes_of
+from larq_el.tflite.agreement import differences
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.operators import QUANTIZE
 
 SAME, DIFFERS = 3e-6, 1e-3
 """Shares of a tensor's largest value: below the first a difference is rounding, beyond the second a fault."""
@@ -38,7 +39,7 @@ def first_difference(
             if _is_within(SAME, expected[output.index], values):
                 same.add(output.index)
                 continue
-            judged = reads <= same and operator.name != "LceQuantize"
+            judged = reads <= same and operator.name != QUANTIZE
             if judged and not _is_within(DIFFERS, expected[output.index], values):
                 return output.name
     return None

@@ -9,9 +9,10 @@ edges: those of a spanning forest can vanish at once, and it is made of the larg
 from dataclasses import dataclass
 from math import prod
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
-from larq_el.convert.folding.channels import BCONV, takes_factors
-from larq_el.convert.folding.editing import Editor
+from larq_el.convert.folding.channels import takes_factors
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.operators import BCONV, QUANTIZE
 
 POSITIVE = ("NONE", "RELU")
 """Activations that let a positive factor pass."""
@@ -155,7 +156,7 @@ def _tie(operator: Operator, flatbuffer: Flatbuffer, classes: Sets) -> None:
             for one in tensors[1:]:
                 classes.join(tensors[0], one)
             return
-        if operator.name == "LceQuantize" or (operator.name == BCONV and takes_factors(operator)):
+        if operator.name == QUANTIZE or (operator.name == BCONV and takes_factors(operator)):
             return
         if operator.name in WEIGHTED and has_constant_weights(operator):
             return

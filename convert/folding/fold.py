@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from larq_el.convert.folding.changes import ENTRY, Change, written
-from larq_el.convert.folding.channels import BCONV, fold_products, fold_shifts
-from larq_el.convert.folding.editing import Editor
+from larq_el.convert.folding.channels import fold_products, fold_shifts
 from larq_el.convert.folding.factors import fold_factors
 from larq_el.convert.folding.signs import fold_signs
 from larq_el.convert.folding.zeros import drop_zeros
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.operators import BCONV
 
 
 @dataclass

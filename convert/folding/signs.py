@@ -5,10 +5,11 @@ Real-to-Binary's gate reads the mean of such a BatchNorm's output as well; the w
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
 from larq_el.convert.folding.channels import channel_constant
-from larq_el.convert.folding.editing import Editor
 from larq_el.convert.folding.factors import has_constant_weights
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.operators import QUANTIZE
 
 
 def fold_signs(flatbuffer: Flatbuffer, editor: Editor) -> dict[int, np.ndarray]:
@@ -55,7 +56,7 @@ def _behind_signs_and_means(tensor: Tensor, flatbuffer: Flatbuffer) -> list[Oper
     found: list[Operator] = []
     readers = flatbuffer.readers.get(tensor.index, [])
     for reader in readers:
-        if reader.name == "LceQuantize":
+        if reader.name == QUANTIZE:
             continue
         mean = reader.outputs[0]
         behind = flatbuffer.readers.get(mean.index, [])

@@ -1,8 +1,8 @@
 """Takes out sums with zeros, such as of a branch whose weights are zero."""
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator, Tensor
-from larq_el.convert.folding.editing import Editor
 from larq_el.convert.folding.factors import WEIGHTED
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
 
 
 def drop_zeros(flatbuffer: Flatbuffer, editor: Editor) -> None:

@@ -14,8 +14,8 @@ from larq_el.benchmark.target import LocalTarget, Target
 from larq_el.benchmark.tool import profile, run_tool, tool_ready
 from larq_el.benchmark.wheel import install, measure
 from larq_el.benchmark.workspace import Workspace, workspace
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError, closest, one_line
 from larq_el.runtime.interpreter import MOST_THREADS
+from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.probe import check_runs
 
 Run = Callable[[], Any]
@@ -177,7 +177,7 @@ def _inputs(model: Flatbuffer) -> list[np.ndarray]:
 
 def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
     """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
-    from larq_el._lce import interpreter
+    from larq_el.tflite.lce import interpreter
 
     loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)
     inputs = _inputs(model)

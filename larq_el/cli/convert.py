@@ -114,7 +114,7 @@ def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dic
 
 def _same(report: Any) -> str:
     """What samples have in common that agree."""
-    from larq_el.convert.comparison import has_classes
+    from larq_el.tflite.agreement import has_classes
 
     return "the same class" if all(has_classes(port.shape) for port in report.outputs) else "outputs that agree"
 

@@ -39,7 +39,7 @@ def flatbuffer_predictor(
     # Raises
         ValueError: where the file is not a TFLite model that the runtime can run.
     """
-    from larq_el.convert.flatbuffer import Flatbuffer
+    from larq_el.tflite.flatbuffer import Flatbuffer
 
     flatbuffer = Flatbuffer(path)
     content = flatbuffer.content
@@ -51,7 +51,7 @@ def flatbuffer_predictor(
 
         native = Interpreter(content, num_threads=num_threads)
         return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
-    from larq_el._lce import interpreter, predict
+    from larq_el.tflite.lce import interpreter, predict
 
     loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)
     size = image_size_of(tuple(loaded.input_shapes[0]))

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from larq_el._keras import keras
-from larq_el._lce import lce
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
+from larq_el.tflite.lce import lce
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ import pytest
 from larq_el._keras import keras, lq, tf
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError
 from larq_el.tflite import probe
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 BINARY = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
 

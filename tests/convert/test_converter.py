@@ -3,10 +3,10 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
-from larq_el._lce import lce
 from larq_el.convert import convert, inspect, verify
 from larq_el.errors import UserError
 from larq_el.quantizers import convolutions
+from larq_el.tflite.lce import lce
 from larq_el.training import load_dataset
 
 BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "use_bias": False}

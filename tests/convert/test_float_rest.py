@@ -10,9 +10,9 @@ from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert, inspect, verify
 from larq_el.convert.calibration import calibration_count, ranges
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.float_rest import EXACT_SHARE, exact_operators, quantize_float_ops
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
-from larq_el._lce import interpreter
 from larq_el.cli.app import group, run
 from larq_el.convert import convert, inspect, tracing, verify
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.convert.folding import Change, Folded, changes_of, first_difference, fold
 from larq_el.convert.folding.changes import ENTRY, written
-from larq_el.convert.folding.editing import Editor
 from larq_el.convert.folding.factors import Sets
 from larq_el.layers import ActivationScale, ElasticLink
+from larq_el.tflite.editor import Editor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter
 
 BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "input_quantizer": "ste_sign"}
 

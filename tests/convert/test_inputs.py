@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from larq_el._keras import keras, lq, tf
-from larq_el._lce import lce
 from larq_el.convert import convert, load_model, verify
 from larq_el.errors import UserError
+from larq_el.tflite.lce import lce
 
 BINARY = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
 CUSTOM = """

@@ -8,10 +8,10 @@ import pytest
 
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import convert, inspect
-from larq_el.convert.flatbuffer import Operator
 from larq_el.convert.page import page
 from larq_el.convert.report import Convolution, Report
-from larq_el.convert.runtimes import runtimes_of
+from larq_el.tflite.flatbuffer import Operator
+from larq_el.tflite.runtimes import runtimes_of
 
 VOID = {"meta", "rect"}
 

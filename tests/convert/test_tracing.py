@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from larq_el._keras import keras, lq, tf
-from larq_el._lce import interpreter, predict
 from larq_el.convert import convert
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import interpreter, predict
 
 BINARY = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
 

@@ -21,9 +21,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from larq_el._lce import lce
 from larq_el.runtime import available_isas, load_delegate
 from larq_el.runtime.interpreter import stock_interpreter
+from larq_el.tflite.lce import lce
 
 SAME, VALID = 0, 1
 NO_ACTIVATION, RELU = 0, 1

@@ -7,12 +7,12 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq
-from larq_el._lce import lce
 from larq_el.convert import convert
 from larq_el.errors import UserError
 from larq_el.layers import ActivationScale, ElasticLink
 from larq_el.runtime import Interpreter, available_isas, load_delegate
 from larq_el.runtime.interpreter import stock_interpreter
+from larq_el.tflite.lce import lce
 
 BINARY = {
     "input_quantizer": "ste_sign",

@@ -7,10 +7,10 @@ import models
 import numpy as np
 import pytest
 
-from larq_el._lce import lce
 from larq_el.convert import convert
-from larq_el.convert.flatbuffer import Flatbuffer
 from larq_el.runtime import Interpreter, available_isas
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.lce import lce
 
 MODELS = ("geometries", "odd_channels", "odd_zero_padding", "groups", "bits", "residual", "tiny_images", "fixed_batch")
 ISAS = ("avx512vpopcnt", "avx512bw", "avx2", "portable")

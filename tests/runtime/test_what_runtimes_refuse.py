@@ -10,7 +10,7 @@ from flatbuffers import flexbuffers
 
 from larq_el.cli.app import group, run
 from larq_el.convert import inspect
-from larq_el.convert.runtimes import LCE, OWN, STOCK
+from larq_el.tflite.runtimes import LCE, OWN, STOCK
 
 OPTIONS = dict(
     channels_in=64,

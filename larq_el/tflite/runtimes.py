@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from larq_el.convert.flatbuffer import Flatbuffer, Operator
+from larq_el.tflite.flatbuffer import Flatbuffer, Operator
+from larq_el.tflite.operators import BCONV, LCE_OPERATORS, is_grouped
 from larq_el.tflite.probe import Trial, TrialError, is_installed
 
 STOCK = "LiteRT"
 LCE = "Larq Compute Engine"
 OWN = "larq_el.runtime"
 
-LCE_OPERATORS = frozenset({"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d"})
 TFLITE_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 """Custom operators that TFLite's own resolver has."""
 SELECT_TF = "Flex"
@@ -89,11 +89,4 @@ def needs_indirect(operators: Iterable[Operator]) -> bool:
     # Arguments
         operators: of a flatbuffer.
     """
-    return any(map(_is_grouped, operators))
-
-
-def _is_grouped(operator: Operator) -> bool:
-    if operator.name != "LceBconv2d":
-        return False
-    # of a grouped convolution the filter holds one group's words of 32 channels
-    return 32 * operator.input(1).shape[-1] < operator.options.get("channels_in", 0)
+    return any(operator.name == BCONV and is_grouped(operator) for operator in operators)
