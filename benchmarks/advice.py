@@ -5,7 +5,7 @@
 Each case is a network of four binary 3x3 convolutions, as the advice finds it and as it would have it; both run in turn
 in one process, by LCE's indirect kernels and by the native runtime. Times are those that the thread spent computing,
 so that other work on the machine matters less. Medians and their ratios are written to a Markdown file named after its
-environment. `larq_el.convert.advice` quotes the range of the ratios.
+environment. `larq_el.convert.report.advice` quotes the range of the ratios.
 """
 
 import argparse

@@ -15,8 +15,8 @@ import numpy as np
 
 from larq_el.benchmark import environment
 from larq_el.convert import convert, load_model
-from larq_el.convert.calibration import calibration_count
-from larq_el.convert.float_rest import FLOAT_OPS, STATIC
+from larq_el.convert.quantization.calibration import calibration_count
+from larq_el.convert.quantization.quantize import FLOAT_OPS, STATIC
 from larq_el.files import write_atomically
 from larq_el.runtime import Interpreter
 from larq_el.tflite.lce import interpreter

@@ -12,19 +12,21 @@ if __name__ != "larq_el.convert":
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from larq_el.convert.report import Report, inspect
+from larq_el.convert.report.report import Report
+from larq_el.convert.report.structure import inspect
 
 if TYPE_CHECKING:
     from larq_el.convert.converter import Conversion, convert
-    from larq_el.convert.loading import load_model
-    from larq_el.convert.verification import Verification, verify
+    from larq_el.convert.verification.differences import Verification
+    from larq_el.convert.verification.verify import verify
+    from larq_el.models.loading import load_model
 
 _HOMES = {
-    "Conversion": "converter",
-    "Verification": "verification",
-    "convert": "converter",
-    "load_model": "loading",
-    "verify": "verification",
+    "Conversion": "convert.converter",
+    "Verification": "convert.verification.differences",
+    "convert": "convert.converter",
+    "load_model": "models.loading",
+    "verify": "convert.verification.verify",
 }
 
 __all__ = ["Conversion", "Report", "Verification", "convert", "inspect", "load_model", "verify"]
@@ -32,5 +34,5 @@ __all__ = ["Conversion", "Report", "Verification", "convert", "inspect", "load_m
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f"larq_el.convert.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"larq_el.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'larq_el.convert' has no attribute {name!r}; it has {', '.join(__all__)}")

@@ -10,20 +10,21 @@ import numpy as np
 
 from larq_el._keras import keras
 from larq_el.complexity import leaf_layers
-from larq_el.convert.batch import batch_for
-from larq_el.convert.calibration import fitted
-from larq_el.convert.float_check import check_float_ops, difference_of
-from larq_el.convert.float_rest import check_float_ops_name, quantize_float_ops
 from larq_el.convert.folding import first_difference, fold
-from larq_el.convert.inside import Inside
 from larq_el.convert.matching import report_for
-from larq_el.convert.precision import in_float32
-from larq_el.convert.proof import Prover, with_proof
-from larq_el.convert.report import Folding, Report, structure
+from larq_el.convert.proof.batch import batch_for
+from larq_el.convert.proof.inside import Inside
+from larq_el.convert.proof.prover import Prover, with_proof
+from larq_el.convert.quantization.calibration import fitted
+from larq_el.convert.quantization.check import check_float_ops, difference_of
+from larq_el.convert.quantization.quantize import check_float_ops_name, quantize_float_ops
+from larq_el.convert.report.report import Folding, Report
+from larq_el.convert.report.structure import structure
 from larq_el.convert.tracing import run_converter
-from larq_el.convert.weights_check import check_finite, check_not_empty
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
+from larq_el.models.precision import in_float32
+from larq_el.models.weights_check import check_finite, check_not_empty
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.lce import interpreter
 from larq_el.tflite.probe import TrialError

@@ -42,7 +42,7 @@ def test_a_wheel_works_from_another_folder(built, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "site")
-    assert {"larq_el/zoo/factory.py", "larq_el/convert/report.py", "larq_el/py.typed"} <= set(names)
+    assert {"larq_el/zoo/factory.py", "larq_el/convert/report/report.py", "larq_el/py.typed"} <= set(names)
     assert not any(name.startswith(("zoo/", "convert/", "tests/")) for name in names)
     imports_from(tmp_path / "site", cwd=tmp_path)
 

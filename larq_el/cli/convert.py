@@ -68,8 +68,8 @@ def command(
     An .h5 or .keras file runs no code of its own, whoever it is from. A SavedModel is a program that may read and write
     files: convert those of people that you trust.
     """
-    from larq_el.convert.loading import check_source
     from larq_el.files import check_output
+    from larq_el.models.loading import check_source
 
     check_source(model)
     _check_arguments(output, report, samples, float_ops)
@@ -98,7 +98,7 @@ def command(
 
 
 def _check_arguments(output: Path, report: Path | None, samples: str | None, float_ops: str) -> None:
-    from larq_el.convert.float_rest import check_float_ops_name
+    from larq_el.convert.quantization.quantize import check_float_ops_name
 
     check_float_ops_name(float_ops, samples=samples is not None)
     if report is not None and report.absolute() == output.absolute():

@@ -46,7 +46,7 @@ def command(
         given = "--weights" if weights else "--import"
         raise UserError(f"{given} is for Keras models, and {model!r} is a flatbuffer; leave it out.")
     if not flatbuffer:
-        from larq_el.convert.loading import check_source
+        from larq_el.models.loading import check_source
 
         check_source(model)
     from larq_el.training import evaluation

@@ -21,7 +21,7 @@ def command(file: str, html: Path | None, overwrite: bool, no_trial: bool, as_js
     FILE may be of any converter. The runtimes that are installed try one inference of it, in a process of their own.
     """
     from larq_el.convert import inspect
-    from larq_el.convert.page import page
+    from larq_el.convert.report.page import page
     from larq_el.errors import UserError, first_line
     from larq_el.files import check_output, write_atomically
 

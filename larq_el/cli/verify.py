@@ -40,8 +40,8 @@ def command(
     Exit status 1 where they agree on fewer samples than --min-agreement, or a layer computes something else of equal
     inputs.
     """
-    from larq_el.convert.loading import check_source
     from larq_el.errors import UserError
+    from larq_el.models.loading import check_source
     from larq_el.tflite.flatbuffer import Flatbuffer
 
     built = check_source(model) is None

@@ -111,8 +111,8 @@ def pack_command(
     MODEL is an .h5 or .keras file, a SavedModel, or a name of `larq-el zoo list` with --weights. The file goes wherever
     weights go; the model computes the same with it, to the bit.
     """
-    from larq_el.convert.loading import check_source
     from larq_el.files import check_output
+    from larq_el.models.loading import check_source
 
     check_source(model)
     check_output(output, overwrite=overwrite, reads=(model, weights, *imports))

@@ -57,11 +57,12 @@ class TrialError(UserError):
 
     # Attributes
         reason: its own words, or what it did instead.
+        unfinished: whether it did not come to its end in time, which tells nothing of the runtime.
     """
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: str, *, unfinished: bool = False) -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.unfinished = reason, unfinished
 
 
 class Trial:
@@ -111,7 +112,7 @@ class Trial:
             return read_arrays(Path(self._folder.name) / FILES[2])
         except subprocess.TimeoutExpired as error:
             limit = f"does not finish one inference within {self._seconds:g} s"
-            raise TrialError(f"{self._name} {limit}; it may be damaged.", f"it {limit}") from error
+            raise TrialError(f"{self._name} {limit}; it may be damaged.", f"it {limit}", unfinished=True) from error
         finally:
             self.close()
 

@@ -13,8 +13,8 @@ def stored(reals: np.ndarray, dtype: Any, scale: float | None, zero_point: int =
         dtype: of the tensor.
         scale, zero_point: of the tensor; without a scale the values are cast.
 
-    >>> stored(np.array([0.0, 0.26, 9.0]), np.int8, 0.1, -3)
-    array([ -3,   0,  87], dtype=int8)
+    >>> stored(np.array([0.0, 0.26, 9.0]), np.int8, 0.1, -3).tolist()
+    [-3, 0, 87]
     """
     dtype = np.dtype(dtype)
     if not scale or dtype.kind not in "iu" or reals.dtype.kind != "f":

@@ -15,6 +15,8 @@ TFLITE_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 """Custom operators that TFLite's own resolver has."""
 SELECT_TF = "Flex"
 """How the names of TensorFlow's operators begin; they need TensorFlow's kernels on the device."""
+SECONDS = 10
+"""For the inference of a model that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def tried(runtimes: Iterable[Runtime], flatbuffer: Flatbuffer) -> tuple[Runtime,
     names = {STOCK: "stock", LCE: lce, OWN: "native"}
     runtimes = tuple(runtimes)
     trials = {
-        runtime.name: Trial(flatbuffer.content, runtime=names[runtime.name], name="the file")
+        runtime.name: Trial(flatbuffer.content, runtime=names[runtime.name], name="the file", seconds=SECONDS)
         for runtime in runtimes
         if runtime.runs and is_installed(names[runtime.name])
     }
@@ -79,7 +81,8 @@ def tried(runtimes: Iterable[Runtime], flatbuffer: Flatbuffer) -> tuple[Runtime,
         try:
             trial.outputs()
         except TrialError as error:
-            refused[name] = error.reason
+            if not error.unfinished:  # of zeros a loop may know no end
+                refused[name] = error.reason
     return tuple(replace(runtime, refused=refused.get(runtime.name, runtime.refused)) for runtime in runtimes)
 
 

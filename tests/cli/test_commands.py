@@ -186,7 +186,7 @@ class Halve(tf.keras.layers.Layer):
 @pytest.fixture
 def custom(tmp_path):
     """A model with a layer of the user's, whose class Keras has forgotten, and the file that has it."""
-    from larq_el.convert.custom import import_custom_objects
+    from larq_el.models.custom_objects import import_custom_objects
 
     path = tmp_path / "own_layers.py"
     path.write_text(CUSTOM)

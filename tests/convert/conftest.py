@@ -8,33 +8,6 @@ BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "u
 
 
 @pytest.fixture(scope="module")
-def linked_model():
-    """Two binary convolutions with BatchNorms and a link, between a float stem and a classifier."""
-    from larq_el.layers import ElasticLink
-
-    keras.utils.set_random_seed(1)
-    image = keras.Input((8, 8, 3), name="image")
-    x = keras.layers.Conv2D(32, 3, padding="same", name="stem")(image)
-    y = lq.layers.QuantConv2D(64, 1, input_quantizer="ste_sign", name="first", **BINARY)(x)
-    y = keras.layers.BatchNormalization(name="first_bn")(y)
-    x = ElasticLink(name="link")([y, x])
-    x = lq.layers.QuantConv2D(32, 3, padding="same", input_quantizer="ste_sign", name="second", **BINARY)(x)
-    x = keras.layers.BatchNormalization(name="second_bn")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(image, keras.layers.Dense(10, activation="softmax", name="classifier")(x), name="linked")
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            # not the identity, and with scales that turn some channels over
-            layer.set_weights(
-                [
-                    keras.initializers.RandomNormal(seed=i)(w.shape) ** (1 + i // 3)
-                    for i, w in enumerate(layer.get_weights())
-                ]
-            )
-    return model
-
-
-@pytest.fixture(scope="module")
 def broken_model():
     """A Reshape between the signs and the binary convolution."""
     image = keras.Input((8, 8, 32))

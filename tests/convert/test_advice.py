@@ -5,7 +5,7 @@ import pytest
 from larq_el._keras import keras, lq
 from larq_el.cli.tables import print_report
 from larq_el.convert import convert, inspect
-from larq_el.convert.page import page
+from larq_el.convert.report.page import page
 
 BINARY = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "input_quantizer": "ste_sign"}
 

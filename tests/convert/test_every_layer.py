@@ -7,7 +7,7 @@ import pytest
 
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import load_model
-from larq_el.convert.allowed import LARQ_LAYERS, LAYERS
+from larq_el.models.safety.allowed import LARQ_LAYERS, LAYERS
 
 L = keras.layers
 REFUSED = {"AbstractRNNCell", "DenseFeatures", "InputSpec", "Lambda", "Wrapper"}

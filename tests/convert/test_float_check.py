@@ -10,8 +10,8 @@ import pytest
 from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
-from larq_el.convert.calibration import fitted
-from larq_el.convert.float_check import difference_of
+from larq_el.convert.quantization.calibration import fitted
+from larq_el.convert.quantization.check import difference_of
 from larq_el.convert.samples import load_samples
 from larq_el.errors import UserError
 

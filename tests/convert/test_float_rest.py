@@ -9,8 +9,8 @@ from larq_el import runtime, zoo
 from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert, inspect, verify
-from larq_el.convert.calibration import calibration_count, ranges
-from larq_el.convert.float_rest import EXACT_SHARE, exact_operators, quantize_float_ops
+from larq_el.convert.quantization.calibration import calibration_count, ranges
+from larq_el.convert.quantization.quantize import EXACT_SHARE, exact_operators, quantize_float_ops
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 
@@ -45,14 +45,14 @@ def test_the_first_operators_keep_float32(resnet, float_ops):
 
 def test_they_cost_few_bytes(resnet, monkeypatch):
     small = len(quantize_float_ops(resnet.content, "int8"))
-    monkeypatch.setattr("larq_el.convert.float_rest.EXACT_SHARE", 0)
+    monkeypatch.setattr("larq_el.convert.quantization.quantize.EXACT_SHARE", 0)
     least = len(quantize_float_ops(resnet.content, "int8"))
     assert weights(Flatbuffer(quantize_float_ops(resnet.content, "int8"))) == ["int8"] * 6
     assert least < small < (1 + EXACT_SHARE) * least
 
 
 def test_operators_behind_the_last_sign_get_int8(linked_model, monkeypatch):
-    monkeypatch.setattr("larq_el.convert.float_rest.EXACT_SHARE", 10)
+    monkeypatch.setattr("larq_el.convert.quantization.quantize.EXACT_SHARE", 10)
     content = Flatbuffer(convert(linked_model).flatbuffer)
     assert weights(content) == ["float32", "float32"]
     assert [node.name for node in exact_operators(content)] == ["CONV_2D"]
@@ -60,7 +60,7 @@ def test_operators_behind_the_last_sign_get_int8(linked_model, monkeypatch):
 
 
 def test_a_model_without_signs_gets_int8_throughout(monkeypatch):
-    monkeypatch.setattr("larq_el.convert.float_rest.EXACT_SHARE", 10)
+    monkeypatch.setattr("larq_el.convert.quantization.quantize.EXACT_SHARE", 10)
     image = keras.Input((4, 4, 3))
     content = convert(keras.Model(image, keras.layers.Conv2D(8, 3)(keras.layers.Conv2D(8, 1)(image)))).flatbuffer
     assert exact_operators(Flatbuffer(content)) == []

@@ -5,7 +5,7 @@ import pytest
 
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import convert, verify
-from larq_el.convert.calls import calls_of
+from larq_el.convert.verification.keras_calls import calls_of
 
 BINARY = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
 SHAPE = (8, 8, 3)

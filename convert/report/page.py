@@ -2,7 +2,7 @@
 
 from html import escape
 
-from larq_el.convert.report import Convolution, Report
+from larq_el.convert.report.report import Convolution, Report
 
 WIDTH, ROW = 900, 18
 """Of the chart, in pixels: its width, and the height of a convolution's row."""

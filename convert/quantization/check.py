@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from larq_el.convert.calibration import calibration_count, fitted
-from larq_el.convert.float_rest import STATIC
-from larq_el.convert.report import FloatCheck
+from larq_el.convert.quantization.calibration import calibration_count, fitted
+from larq_el.convert.quantization.quantize import STATIC
+from larq_el.convert.report.report import FloatCheck
 from larq_el.errors import UserError
 from larq_el.tflite.agreement import agree, differences, has_classes
 from larq_el.tflite.flatbuffer import Flatbuffer

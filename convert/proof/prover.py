@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.convert.blame import is_opaque, random_layers, reason_of, suspects
-from larq_el.convert.bounds import BOUNDS, Bound
 from larq_el.convert.folding import changes_of
-from larq_el.convert.inside import INDIRECT, Inside
-from larq_el.convert.lockstep import Lockstep, run_in_step
-from larq_el.convert.ports import ports_of
-from larq_el.convert.report import Proof, Report
+from larq_el.convert.proof.blame import is_opaque, random_layers, reason_of, suspects
+from larq_el.convert.proof.bounds import BOUNDS, Bound
+from larq_el.convert.proof.inside import INDIRECT, Inside
+from larq_el.convert.proof.lockstep import Lockstep, run_in_step
+from larq_el.convert.report.report import Proof, Report
+from larq_el.convert.verification.ports import ports_of
 from larq_el.errors import DifferenceError
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.operators import QUANTIZE

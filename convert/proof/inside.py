@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from larq_el.convert.lockstep import is_bits
+from larq_el.convert.proof.lockstep import is_bits
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.operators import QUANTIZE
 from larq_el.tflite.probe import Trial

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.convert.calls import Call
-from larq_el.convert.pairs import Pair
+from larq_el.convert.verification.keras_calls import Call
+from larq_el.convert.verification.layer_pairs import Pair
 from larq_el.tflite.agreement import DIFFERS, agree, differences, differs
 
 QUANTIZED = 0.03

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, lq, tf
-from larq_el.convert.calls import LOOPS, Call, calls_of, parts_of
-from larq_el.convert.lockstep import Lockstep
-from larq_el.convert.saved_model import SavedModelLayer
+from larq_el.convert.proof.lockstep import Lockstep
+from larq_el.convert.verification.keras_calls import LOOPS, Call, calls_of, parts_of
+from larq_el.models.saved_model import SavedModelLayer
 
 OPEN = frozenset({"keras", "tf_keras", "larq", "larq_el"})
 """Packages whose layers compute one thing, or show the layers that they are made of."""

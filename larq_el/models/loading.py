@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from larq_el.convert.causes import cause
-from larq_el.convert.custom import import_custom_objects
-from larq_el.convert.untrusted import check_weights_file, checked_copy
-from larq_el.convert.variables import bounded_variables
 from larq_el.errors import UserError, first_line
+from larq_el.models.causes import cause
+from larq_el.models.custom_objects import import_custom_objects
+from larq_el.models.safety.checked_copy import check_weights_file, checked_copy
+from larq_el.models.safety.variables import bounded_variables
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -100,7 +100,7 @@ def load_model(
         model = _load(path, imported)
     if weights is not None:
         _load_weights(model, os.fspath(weights))
-    from larq_el.convert.weights_check import check_finite
+    from larq_el.models.weights_check import check_finite
 
     check_finite(model)
     return model
@@ -138,7 +138,7 @@ def _load_saved_model(path: Path) -> Any:
     # the layers register themselves where they are imported
     import larq_el.layers  # noqa: F401
     from larq_el._keras import keras
-    from larq_el.convert.saved_model import from_saved_model
+    from larq_el.models.saved_model import from_saved_model
 
     model = keras.models.load_model(path, compile=False)
     return model if isinstance(model, keras.Model) else from_saved_model(path)

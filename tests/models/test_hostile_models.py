@@ -14,8 +14,8 @@ import pytest
 
 from larq_el._keras import keras
 from larq_el.convert import load_model
-from larq_el.convert.nodes import faulty_call
 from larq_el.errors import UserError
+from larq_el.models.safety.nodes import faulty_call
 
 SCRIPT = Path(__file__).parent / "hostile_models.py"
 
@@ -216,8 +216,8 @@ def test_calls_of_models_inside_are_counted_as_keras_counts_them():
 REFUSED = {
     "a function of Keras": ({"activation": ("keras.utils", "get_file")}, "names 'get_file' of module 'keras.utils'"),
     "one of ours": (
-        {"activation": ("larq_el.convert.custom", "import_custom_objects")},
-        "names 'import_custom_objects' of module 'larq_el.convert.custom', which no file may",
+        {"activation": ("larq_el.models.custom_objects", "import_custom_objects")},
+        "names 'import_custom_objects' of module 'larq_el.models.custom_objects', which no file may",
     ),
     "a builtin": ({"activation": ("builtins", "eval")}, "names 'eval' of module 'builtins'"),
     "another module's": ({"activation": ("os", "system")}, "needs 'system' of module 'os', which is neither of Keras"),

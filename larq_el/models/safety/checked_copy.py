@@ -13,9 +13,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from larq_el.convert.nodes import faulty_call
-from larq_el.convert.policy import Policy, dictionaries
 from larq_el.errors import UserError, first_line
+from larq_el.models.safety.nodes import faulty_call
+from larq_el.models.safety.policy import Policy, dictionaries
 
 MOST_RATIO = 50
 """A file may unpack to this many times its size; weights that are numbers hardly shrink at all."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import tf
-from larq_el.convert.bounds import Bound
-from larq_el.convert.calls import Call, calls_of
+from larq_el.convert.proof.bounds import Bound
+from larq_el.convert.verification.keras_calls import Call, calls_of
 from larq_el.tflite.flatbuffer import Graph
 from larq_el.tflite.operators import WORD
 

@@ -77,8 +77,8 @@ FUNCTIONS = [
     ("keras.src.utils.data_utils", "urlretrieve"),
     ("tensorflow", "py_function"),
     ("tensorflow.io", "write_file"),
-    ("larq_el.convert.custom", "_import"),
-    ("larq_el.convert.custom", "import_custom_objects"),
+    ("larq_el.models.custom_objects", "_import"),
+    ("larq_el.models.custom_objects", "import_custom_objects"),
     ("larq_el.zoo", "create_model"),
     ("larq.utils", "set_precision"),
 ]

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.convert.calls import calls_of
-from larq_el.convert.comparison import Comparison, Verification
 from larq_el.convert.folding import changes_of
-from larq_el.convert.pairs import pairs_of
-from larq_el.convert.ports import ports_of
-from larq_el.convert.precision import in_float32
+from larq_el.convert.verification.differences import Comparison, Verification
+from larq_el.convert.verification.keras_calls import calls_of
+from larq_el.convert.verification.layer_pairs import pairs_of
+from larq_el.convert.verification.ports import ports_of
 from larq_el.errors import UserError
+from larq_el.models.precision import in_float32
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.lce import interpreter as lce_interpreter
 from larq_el.tflite.lce import predict

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from larq_el.convert.allowed import CLASSES, DTYPES, FUNCTIONS, SHORT_NAMES
-from larq_el.convert.operations import OPERATIONS
 from larq_el.errors import UserError
+from larq_el.models.safety.allowed import CLASSES, DTYPES, FUNCTIONS, SHORT_NAMES
+from larq_el.models.safety.operations import OPERATIONS
 
 TRUSTED = frozenset({"keras", "tf_keras", "larq", "larq_el", "tensorflow"})
 """Packages whose classes are allowed one by one; a registered class of any other is the user's own."""

@@ -1,6 +1,6 @@
 """Makes hostile Keras files and opens each: nothing may be imported, called, unmarshalled, written or fetched.
 
-    python tests/convert/hostile_models.py --count 5000
+    python tests/models/hostile_models.py --count 5000
 
 First every payload in every place of a file, in both formats; then as many more, put together at random. They are
 opened in a process of their own, which Python tells of all that they make it do.

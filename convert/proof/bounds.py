@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larq_el.convert.comparison import WRONG
+from larq_el.convert.verification.differences import WRONG
 from larq_el.tflite.agreement import DIFFERS, differences
 
 NEAR = 1e-3

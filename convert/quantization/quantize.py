@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from larq_el.convert.calibration import calibration_count, ranges
+from larq_el.convert.quantization.calibration import calibration_count, ranges
 from larq_el.errors import UserError, closest
 from larq_el.tflite.flatbuffer import Flatbuffer, Operator, pack, unpack
 from larq_el.tflite.operators import QUANTIZE

@@ -1,6 +1,6 @@
 """The functions of TensorFlow that a Keras file may name, as `tf.nn.relu(x)` and `x + 1` between layers write them."""
 
-from larq_el.convert.allowed import words
+from larq_el.models.safety.allowed import words
 
 OPERATIONS = frozenset(
     words("""

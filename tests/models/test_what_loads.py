@@ -52,7 +52,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 @pytest.fixture
 def own(tmp_path):
     """A user's module, that the file of a model needs; Keras forgets it when it is called."""
-    from larq_el.convert.custom import import_custom_objects
+    from larq_el.models.custom_objects import import_custom_objects
 
     path = tmp_path / "own_parts.py"
     path.write_text(OWN)

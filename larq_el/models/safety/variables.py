@@ -6,8 +6,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from larq_el.convert.untrusted import MOST_ALWAYS, MOST_RATIO
 from larq_el.errors import UserError
+from larq_el.models.safety.checked_copy import MOST_ALWAYS, MOST_RATIO
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Proof that a flatbuffer computes what its Keras model computes."""

@@ -1,0 +1,1 @@
+"""Fewer bits for what stays full precision, and what they cost."""

@@ -1,0 +1,1 @@
+"""Keras against the flatbuffer on many samples."""

@@ -1,0 +1,1 @@
+"""Opening what a user names: a model of the zoo, a file, the folder of a SavedModel."""

@@ -1,0 +1,1 @@
+"""What a file of unknown origin may name, decided before anything of it is imported or called."""
