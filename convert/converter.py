@@ -15,7 +15,6 @@ from larq_el.convert.matching import report_for
 from larq_el.convert.proof.batch import batch_for
 from larq_el.convert.proof.inside import Inside
 from larq_el.convert.proof.prover import Prover, with_proof
-from larq_el.convert.quantization.calibration import fitted
 from larq_el.convert.quantization.check import check_float_ops, difference_of
 from larq_el.convert.quantization.quantize import check_float_ops_name, quantize_float_ops
 from larq_el.convert.report.report import Folding, Report
@@ -26,7 +25,7 @@ from larq_el.files import check_output, write_atomically
 from larq_el.models.precision import in_float32
 from larq_el.models.weights_check import check_finite, check_not_empty
 from larq_el.tflite.flatbuffer import Flatbuffer
-from larq_el.tflite.lce import interpreter
+from larq_el.tflite.inputs import as_type, in_batches
 from larq_el.tflite.probe import TrialError
 
 
@@ -105,9 +104,8 @@ def convert(
     _check_resolved(model, full)
     arrays = None
     if samples is not None:
-        given = _in_order(model, full.content, samples)
-        arrays = fitted(interpreter(full.content, indirect=True), given)
-        if labels is not None and len(labels) == len(given[0]):
+        arrays, given = _in_order(model, full, samples)
+        if labels is not None and len(labels) == given:
             labels = labels[: len(arrays[0])]  # what fills no batch is left out
     batch = batch_for(model, full, arrays)
     insides = [Inside(model.name, full, batch)]
@@ -131,17 +129,17 @@ def _finished(
 ) -> Conversion:
     """The conversion, folded, with its rest quantized, and proven. What runs elsewhere is added to `insides`."""
     full, folded = insides[0].flatbuffer, None
-    made = fold(full.content) if folding else None
+    made = fold(full) if folding else None
     if made is not None and made.operators:
-        insides.append(Inside(model.name, Flatbuffer(made.content), batch))
+        insides.append(Inside(model.name, made.flatbuffer, batch))
         full, folded = _folded(model, insides, made.operators, samples)
     _check_runs(model, insides[0])
     final, check = full, None
     if float_ops != "float32":
-        final = Flatbuffer(quantize_float_ops(full.content, float_ops, samples))
+        final = quantize_float_ops(full, float_ops, samples)
         insides.append(Inside(model.name, final, batch))
         if samples is not None:
-            check = check_float_ops(full.content, final.content, float_ops, samples, labels)
+            check = check_float_ops(full, final, float_ops, samples, labels)
     report = replace(report_for(model, final), float_check=check, folding=folded)
     known = next(inside for inside in insides if inside.flatbuffer is final)
     if proof:
@@ -186,7 +184,7 @@ def _folded(
         return original.flatbuffer, Folding({}, refused)
     if samples is None:
         return folded.flatbuffer, Folding(operators)
-    agreement, difference = difference_of(original.flatbuffer.content, folded.flatbuffer.content, samples)
+    agreement, difference = difference_of(original.flatbuffer, folded.flatbuffer, samples)
     report = Folding(operators, samples=len(samples[0]), agreement=agreement, max_abs_diff=difference)
     return folded.flatbuffer, report
 
@@ -202,18 +200,20 @@ def _check_runs(model: Any, inside: Inside) -> None:
         ) from error
 
 
-def _in_order(model: Any, content: bytes, samples: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Samples in the order of the flatbuffer's inputs, which need not be the model's."""
-    samples = list(samples) if isinstance(samples, list | tuple) else [np.asarray(samples)]
-    flatbuffer = Flatbuffer(content)
-    if len(samples) != len(model.inputs):
-        raise UserError(
-            f"{model.name!r} has {len(model.inputs)} inputs and samples are given for {len(samples)}: give a list of "
-            f"one array for each of {', '.join(model.input_names)}."
-        )
-    named = dict(zip(model.input_names, samples, strict=True))
+def _in_order(
+    model: Any, flatbuffer: Flatbuffer, samples: np.ndarray | Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], int]:
+    """Whole batches in the order and the types of the flatbuffer's inputs, which need not be the model's; how many
+    samples were given.
+    """
+    shapes = dict(zip(model.input_names, (tensor.shape for tensor in model.inputs), strict=True))
+    arrays = in_batches(shapes, samples, repr(model.name))
+    named = dict(zip(model.input_names, arrays, strict=True))
     at = {index: name for name, index in flatbuffer.signature_inputs.items()}
-    return [named[at[index]] for index in flatbuffer.inputs] if len(samples) > 1 else samples
+    ordered = [named[at[index]] for index in flatbuffer.inputs] if len(arrays) > 1 else arrays
+    tensors = [flatbuffer.tensors[index] for index in flatbuffer.inputs]
+    given = samples[0] if isinstance(samples, list | tuple) else samples
+    return [as_type(values, tensor.dtype) for values, tensor in zip(ordered, tensors, strict=True)], len(given)
 
 
 def _check(model: Any) -> None:

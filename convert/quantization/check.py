@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from larq_el.convert.quantization.calibration import calibration_count, fitted
+from larq_el.convert.quantization.calibration import calibration_count
 from larq_el.convert.quantization.quantize import STATIC
 from larq_el.convert.report.report import FloatCheck
 from larq_el.errors import UserError
@@ -14,23 +14,27 @@ from larq_el.tflite.lce import interpreter, predict
 
 
 def check_float_ops(
-    before: bytes, after: bytes, float_ops: str, samples: Sequence[np.ndarray], labels: np.ndarray | None = None
+    before: Flatbuffer,
+    after: Flatbuffer,
+    float_ops: str,
+    samples: Sequence[np.ndarray],
+    labels: np.ndarray | None = None,
 ) -> FloatCheck:
     """Compares two flatbuffers of one model at their outputs, and by their accuracy where labels are known.
 
-    Samples that calibrated the model are left out, and those that do not fill a batch of its size.
+    Samples that calibrated the model are left out.
 
     # Arguments
         before, after: the flatbuffers.
         float_ops: what the float rest of `after` computes with.
-        samples: an array for each input, in the flatbuffer's order.
+        samples: whole batches of each input, of its type, in the flatbuffer's order.
         labels: the samples' classes, if they are known; not looked at where the first output has no classes.
 
     # Raises
         ValueError: where the samples do not fit the model.
     """
-    calibrated_on = calibration_count(len(samples[0]), Flatbuffer(before).batch) if float_ops == STATIC else 0
-    outputs = [_outputs(content, samples, calibrated_on) for content in (before, after)]
+    calibrated_on = calibration_count(len(samples[0]), before.batch) if float_ops == STATIC else 0
+    outputs = [_outputs(one, samples, calibrated_on) for one in (before, after)]
     right = None
     if labels is not None and has_classes(outputs[0][0].shape):
         named = [values[0].argmax(axis=-1) for values in outputs]
@@ -42,19 +46,19 @@ def check_float_ops(
         agreement=_agreement(*outputs),
         top1_before=None if right is None else float(right[0].mean()),
         top1_after=None if right is None else float(right[1].mean()),
-        bytes_before=len(before),
-        bytes_after=len(after),
+        bytes_before=len(before.content),
+        bytes_after=len(after.content),
         calibrated_on=calibrated_on,
         top1_error=None if right is None else _standard_error(*right),
     )
 
 
-def difference_of(before: bytes, after: bytes, samples: Sequence[np.ndarray]) -> tuple[float, float]:
+def difference_of(before: Flatbuffer, after: Flatbuffer, samples: Sequence[np.ndarray]) -> tuple[float, float]:
     """How far two flatbuffers of one model are apart, at the output where they are farthest.
 
     # Arguments
         before, after: the flatbuffers.
-        samples: an array for each input, in the flatbuffer's order; those that do not fill a batch are left out.
+        samples: whole batches of each input, of its type, in the flatbuffer's order.
 
     # Returns
         The share of samples that agree as `agree` tells, 0 to 1, and the largest difference of the outputs.
@@ -62,7 +66,7 @@ def difference_of(before: bytes, after: bytes, samples: Sequence[np.ndarray]) ->
     # Raises
         ValueError: where the samples do not fit the model.
     """
-    one, other = (_outputs(content, samples) for content in (before, after))
+    one, other = (_outputs(one, samples) for one in (before, after))
     return _agreement(one, other), max(float(differences(*pair).max()) for pair in zip(one, other, strict=True))
 
 
@@ -87,6 +91,6 @@ def _standard_error(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.std(after.astype(float) - before) / np.sqrt(before.size))
 
 
-def _outputs(content: bytes, samples: Sequence[np.ndarray], skipped: int = 0) -> list[np.ndarray]:
-    model = interpreter(content, indirect=True, xnnpack=True)
-    return predict(model, [values[skipped:] for values in fitted(model, samples)])
+def _outputs(flatbuffer: Flatbuffer, samples: Sequence[np.ndarray], skipped: int = 0) -> list[np.ndarray]:
+    model = interpreter(flatbuffer.content, indirect=True, xnnpack=True)
+    return predict(model, [values[skipped:] for values in samples])

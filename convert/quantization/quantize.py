@@ -90,7 +90,9 @@ def check_float_ops_name(float_ops: str, *, samples: bool = True) -> None:
         )
 
 
-def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.ndarray] | None = None) -> bytes:
+def quantize_float_ops(
+    flatbuffer: Flatbuffer, float_ops: str, samples: Sequence[np.ndarray] | None = None
+) -> Flatbuffer:
     """Quantizes the weights of TFLite's own operators; LCE's operators stay as they are.
 
     With int8, operators in front keep float32, see `exact_operators`.
@@ -108,18 +110,17 @@ def quantize_float_ops(flatbuffer: bytes, float_ops: str, samples: Sequence[np.n
         ValueError: where ai-edge-quantizer refuses the model, or samples are needed and missing.
     """
     check_float_ops_name(float_ops, samples=samples is not None)
-    content, recipe = Flatbuffer(flatbuffer), [*RECIPES[float_ops]]
-    calibrated = None
+    recipe, calibrated = [*RECIPES[float_ops]], None
     if float_ops == STATIC and samples is not None:
-        count = calibration_count(len(samples[0]), content.batch)
-        calibrated = ranges(content, samples, _CALIBRATED, count)
+        count = calibration_count(len(samples[0]), flatbuffer.batch)
+        calibrated = ranges(flatbuffer, samples, _CALIBRATED, count)
         recipe += _INT8_STATIC if calibrated else []
     if float_ops != "float16":
-        recipe += map(_kept, exact_operators(content))
-    quantized = _quantize(flatbuffer, recipe, calibrated, float_ops)
+        recipe += map(_kept, exact_operators(flatbuffer))
+    quantized = Flatbuffer(scales_told_apart(_quantize(flatbuffer.content, recipe, calibrated, float_ops)))
     if float_ops == "float16":
-        _check_range(content, Flatbuffer(quantized))
-    return scales_told_apart(quantized)
+        _check_range(flatbuffer, quantized)
+    return quantized
 
 
 def _check_range(before: Flatbuffer, after: Flatbuffer) -> None:

@@ -11,9 +11,9 @@ from larq_el.convert.verification.differences import Comparison, Verification
 from larq_el.convert.verification.keras_calls import calls_of
 from larq_el.convert.verification.layer_pairs import pairs_of
 from larq_el.convert.verification.ports import ports_of
-from larq_el.errors import UserError
 from larq_el.models.precision import in_float32
 from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.inputs import in_batches
 from larq_el.tflite.lce import interpreter as lce_interpreter
 from larq_el.tflite.lce import predict
 from larq_el.tflite.probe import check_runs
@@ -51,7 +51,8 @@ def verify(
         ValueError: where the samples do not fit the model, the flatbuffer's inputs or outputs are not the model's, or
             it cannot be run.
     """
-    inputs = _check_samples(model, samples)
+    names = dict(zip(model.input_names, (tensor.shape for tensor in model.inputs), strict=True))
+    inputs = in_batches(names, samples, repr(model.name))
     model = in_float32(model)
     content = Flatbuffer(flatbuffer)
     inputs_at, outputs = ports_of(model, content)
@@ -70,27 +71,6 @@ def verify(
         compared.add_layers(calls, got)
     softmax = any(node.name == "SOFTMAX" and node.outputs[0].index == outputs[0] for node in content.operators)
     return compared.result(logits=softmax and len(outputs) == 1, min_agreement=min_agreement)
-
-
-def _check_samples(model: Any, samples: Any) -> list[np.ndarray]:
-    """The samples of each input; of a model with a fixed batch, as many as fill whole batches."""
-    arrays = list(map(np.asarray, samples)) if isinstance(samples, list | tuple) else [np.asarray(samples)]
-    if len(arrays) != len(model.inputs):
-        raise UserError(
-            f"{model.name!r} has {len(model.inputs)} inputs and samples are given for {len(arrays)}: give a list of "
-            f"one array for each of {', '.join(model.input_names)}."
-        )
-    for tensor, values in zip(model.inputs, arrays, strict=True):
-        wanted = tuple(tensor.shape[1:])
-        if not values.size or tuple(values.shape[1:]) != wanted:
-            raise UserError(f"samples must have shape (N, {', '.join(map(str, wanted))}), got {tuple(values.shape)}.")
-    if len({len(values) for values in arrays}) > 1:
-        raise UserError(f"each input must have as many samples, got {', '.join(str(len(v)) for v in arrays)}.")
-    size = model.inputs[0].shape[0]
-    count = len(arrays[0]) // size * size if size else len(arrays[0])
-    if count == 0:
-        raise UserError(f"{model.name!r} computes {size} samples at a time, got {len(arrays[0])}; give more samples.")
-    return [values[:count] for values in arrays]
 
 
 Runner = Callable[[list[np.ndarray]], dict[int, np.ndarray]]

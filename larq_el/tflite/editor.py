@@ -12,11 +12,11 @@ class Editor:
     """A flatbuffer of one subgraph that is being changed.
 
     # Arguments
-        content: the flatbuffer.
+        flatbuffer: what it was; it stays as it is.
     """
 
-    def __init__(self, content: bytes) -> None:
-        self._model: Any = unpack(content)
+    def __init__(self, flatbuffer: Flatbuffer) -> None:
+        self._model: Any = unpack(flatbuffer.content)
         self._graph = self._model.subgraphs[0]
         self._nodes = list(self._graph.operators)
         for node in self._nodes:
@@ -101,7 +101,7 @@ class Editor:
             content: of any form.
         """
         entry = schema.MetadataT()
-        entry.name, entry.buffer = name, self._new_buffer(np.frombuffer(content, np.uint8))
+        entry.name, entry.buffer = name.encode(), self._new_buffer(np.frombuffer(content, np.uint8))
         self._model.metadata = [*(self._model.metadata or []), entry]
 
     def _new_buffer(self, content: np.ndarray) -> int:
@@ -110,7 +110,7 @@ class Editor:
         self._model.buffers.append(buffer)
         return len(self._model.buffers) - 1
 
-    def finish(self) -> bytes:
+    def finish(self) -> Flatbuffer:
         """The changed model, without the operators and constants that nothing reads any more."""
         self._drop_unread()
         used = {tensor for operator in self._graph.operators for tensor in (*operator.inputs, *operator.outputs)}
@@ -123,7 +123,7 @@ class Editor:
         for index, buffer in enumerate(self._model.buffers):
             if index not in kept:
                 buffer.data = None
-        return pack(self._model)
+        return Flatbuffer.of(self._model, pack(self._model))
 
     def _drop_unread(self) -> None:
         """From the end on, as the operators stand in the order of execution."""

@@ -182,14 +182,15 @@ class Flatbuffer(Graph):
             raise self.damaged(error) from error
 
     @classmethod
-    def of(cls, model: Any) -> "Flatbuffer":
-        """A model of objects, as `unpack` gives it, seen as a flatbuffer; `content` is empty.
+    def of(cls, model: Any, content: bytes = b"") -> "Flatbuffer":
+        """A model of objects, as `unpack` gives it, seen as a flatbuffer.
 
         # Arguments
             model: changes of it after this call are not seen.
+            content: its bytes, where it was packed.
         """
         flatbuffer = cls.__new__(cls)
-        flatbuffer.content, flatbuffer.name = b"", "the flatbuffer"
+        flatbuffer.content, flatbuffer.name = content, "the flatbuffer"
         flatbuffer._read_model(model)
         return flatbuffer
 
@@ -220,10 +221,13 @@ class Flatbuffer(Graph):
         # Arguments
             tensors: indices of tensors of the first graph.
         """
-        model = unpack(self.content)
-        model.subgraphs[0].outputs = tensors
-        model.signatureDefs = []
-        return pack(model)
+        model, graph = self._model, self._model.subgraphs[0]
+        before = graph.outputs, model.signatureDefs
+        graph.outputs, model.signatureDefs = tensors, []
+        try:
+            return pack(model)
+        finally:
+            graph.outputs, model.signatureDefs = before
 
     def stored(self, tensor: int, reals: np.ndarray) -> np.ndarray:
         """What a tensor of the first graph holds for reals; integers are taken as they are.

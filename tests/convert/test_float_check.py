@@ -2,7 +2,6 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +9,11 @@ import pytest
 from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
-from larq_el.convert.quantization.calibration import fitted
 from larq_el.convert.quantization.check import difference_of
 from larq_el.convert.samples import load_samples
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.inputs import in_batches
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_without_labels_only_the_agreement_is_known(linked_model, samples):
 
 
 def test_samples_and_labels_have_to_fit(linked_model, samples):
-    with pytest.raises(UserError, match=r"samples must be arrays of shapes \('N', 8, 8, 3\)"):
+    with pytest.raises(UserError, match=r"samples must have shape \(N, 8, 8, 3\)"):
         convert(linked_model, float_ops="int8", samples=samples[:, :4])
     with pytest.raises(UserError, match=r"labels must have shape \(40,\), .*, got \(39,\)"):
         convert(linked_model, float_ops="int8", samples=samples, labels=np.zeros(39, int))
@@ -131,7 +131,7 @@ def test_a_fixed_batch_is_filled(float_ops, compared):
     assert check.top1_before == 1.0
     expected = convert(free, float_ops=float_ops, samples=arrays[:48], labels=labels[:48]).report.float_check
     assert (check.agreement, check.top1_after) == (expected.agreement, expected.top1_after)
-    with pytest.raises(UserError, match="the model computes 4 samples at a time, got 3; give at least as many"):
+    with pytest.raises(UserError, match="computes 4 samples at a time, got 3; give at least as many"):
         convert(fixed, float_ops="float16", samples=arrays[:3])
     with pytest.raises(UserError, match="calibration needs at least 8 samples, a batch of 4 of them to measure on"):
         convert(fixed, float_ops="int8-static", samples=arrays[:7])
@@ -148,14 +148,15 @@ def test_samples_have_to_be_finite(value, message):
 
 
 def test_samples_have_to_be_as_many_for_each_input():
-    loaded = SimpleNamespace(input_shapes=[(1, 3), (1, 4)], input_types=[np.float32, np.float32])
+    inputs = {"one": (None, 3), "other": (None, 4)}
     with pytest.raises(UserError, match="each input must have as many samples, got 5 and 2"):
-        fitted(loaded, [np.zeros((5, 3)), np.zeros((2, 4))])
+        in_batches(inputs, [np.zeros((5, 3)), np.zeros((2, 4))])
     with pytest.raises(UserError, match="the model computes 1 samples at a time, got 0"):
-        fitted(loaded, [np.zeros((0, 3)), np.zeros((0, 4))])
-    loaded.input_shapes[1] = (2, 4)
+        in_batches(inputs, [np.zeros((0, 3)), np.zeros((0, 4))])
+    with pytest.raises(UserError, match=r"samples of input 'other' must have shape \(N, 4\), got \(5, 3\)"):
+        in_batches(inputs, [np.zeros((5, 3)), np.zeros((5, 3))])
     with pytest.raises(UserError, match="all inputs must take as many samples at a time, they take 1 and 2"):
-        fitted(loaded, [np.zeros((5, 3)), np.zeros((5, 4))])
+        in_batches({**inputs, "other": (2, 4)}, [np.zeros((5, 3)), np.zeros((5, 4))])
 
 
 def test_outputs_without_classes_are_compared_by_their_values(tmp_path, capsys):
@@ -164,7 +165,7 @@ def test_outputs_without_classes_are_compared_by_their_values(tmp_path, capsys):
     hidden = model.get_layer("out1")
     hidden.set_weights([2 * hidden.kernel.numpy(), hidden.bias.numpy()])
     arrays = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
-    agreement, difference = difference_of(before, convert(model).flatbuffer, [arrays])
+    agreement, difference = difference_of(Flatbuffer(before), Flatbuffer(convert(model).flatbuffer), [arrays])
     assert agreement < 0.5
     assert difference > 0
     check = convert(model, float_ops="int8", samples=arrays, labels=np.zeros(20, int)).report.float_check
@@ -186,6 +187,6 @@ def test_every_output_counts():
         kernel = changed.get_layer(name).kernel
         kernel.assign(-1.0 * kernel)
         arrays = [np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)]
-        agreement, difference = difference_of(before, convert(changed).flatbuffer, arrays)
+        agreement, difference = difference_of(Flatbuffer(before), Flatbuffer(convert(changed).flatbuffer), arrays)
         assert agreement < 0.5
         assert difference > 0.1

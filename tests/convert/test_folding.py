@@ -41,12 +41,11 @@ def _norm(seed=0, positive=True):
 
 
 def _content(model):
-    return tracing.run_converter(model)
+    return Flatbuffer(tracing.run_converter(model))
 
 
-def _values(content, images, types=("float32",)):
+def _values(flatbuffer, images, types=("float32",)):
     """Of every tensor that is computed, by its index."""
-    flatbuffer = Flatbuffer(content)
     shown = [at for at in sorted(flatbuffer.producers) if flatbuffer.tensors[at].dtype in types]
     run = interpreter(flatbuffer.with_outputs(shown)).predict(images)
     return dict(zip(shown, run if isinstance(run, list) else [run], strict=True))
@@ -62,12 +61,12 @@ def _check(model, gone, differing=0.0):
     folded = fold(content)
     assert folded.operators == gone
     if not gone:
-        assert folded.content == content
+        assert folded.flatbuffer is content
         return folded
-    before, after = (_values(one, _images(model)) for one in (content, folded.content))
+    before, after = (_values(one, _images(model)) for one in (content, folded.flatbuffer))
     left = set(before) & set(after)
-    assert left >= set(Flatbuffer(content).outputs)
-    noted = changes_of(Flatbuffer(folded.content))
+    assert left >= set(content.outputs)
+    noted = changes_of(folded.flatbuffer)
     assert noted.keys() == folded.changes.keys()
     for tensor in left:
         got = noted.get(tensor, Change()).undone(after[tensor])
@@ -81,7 +80,7 @@ def test_a_batchnorm_behind_k_goes_into_the_convolution():
     x = _times_k(_conv(16, 3)(image), image)
     model = keras.Model(image, _norm()(x))
     folded = _check(model, {"MUL": 1})
-    kinds = Counter(operator.name for operator in Flatbuffer(folded.content).operators)
+    kinds = Counter(operator.name for operator in folded.flatbuffer.operators)
     assert kinds["MUL"] == 1, "that with K"
     norm = model.layers[-1]
     gamma, _, _, variance = norm.get_weights()
@@ -108,7 +107,7 @@ def test_a_batchnorm_behind_a_sum_of_convolutions_goes_into_all_of_them_and_its_
     image = keras.Input((6, 6, 32))
     x = keras.layers.Add()([_conv(16)(image), _conv(16, 3)(image), _conv(16)(image)])
     folded = _check(keras.Model(image, _norm()(x)), {"MUL": 1, "ADD": 1})
-    biases = [one.input(3).data for one in Flatbuffer(folded.content).operators if one.name == "LceBconv2d"]
+    biases = [one.input(3).data for one in folded.flatbuffer.operators if one.name == "LceBconv2d"]
     assert sum(bool(np.any(bias)) for bias in biases) == 1
 
 
@@ -195,7 +194,7 @@ def test_gammas_vanish_where_the_rest_can_take_their_factors():
     squeeze.gamma.assign(2.0)
     expand.gamma.assign(5.0)
     folded = _check(keras.Model(image, out), {"MUL": 1})
-    operators = Flatbuffer(folded.content).operators
+    operators = folded.flatbuffer.operators
     (constant, _), *none = [one.constant_and_other() for one in operators if one.name == "MUL"]
     assert not none
     np.testing.assert_allclose(constant, 1 / (2 * 5), rtol=1e-6)
@@ -222,7 +221,7 @@ def test_gammas_that_turn_signs_or_would_lose_bits_stay(gamma):
     out = keras.layers.Conv2D(3, 1)(y)
     link.gamma.assign(gamma)
     content = _content(keras.Model(image, out))
-    assert fold(content).content == content
+    assert fold(content).flatbuffer is content
 
 
 def test_a_factor_that_an_output_would_show_stays():
@@ -242,11 +241,11 @@ def test_a_factor_does_not_pass_to_a_table():
     y = y + tf.gather(tf.constant(np.random.default_rng(0).normal(size=(5, 64)).astype("float32")), which)
     link.gamma.assign(4.0)
     content = _content(keras.Model([image, which], keras.layers.Conv2D(3, 1)(y)))
-    assert "GATHER" in {one.name for one in Flatbuffer(content).operators}
+    assert "GATHER" in {one.name for one in content.operators}
     given = {"float32": np.ones((1, 4, 4, 8), "float32"), "int32": np.full((1, 1, 1), 3, "int32")}
-    run = interpreter(content)
+    run = interpreter(content.content)
     inputs = [given[np.dtype(kind).name] for kind in run.input_types]
-    before, after = run.predict(inputs), interpreter(fold(content).content).predict(inputs)
+    before, after = run.predict(inputs), interpreter(fold(content).flatbuffer.content).predict(inputs)
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-4)
 
 
@@ -293,10 +292,10 @@ def test_networks_compute_the_same_with_less(name):
     folded = fold(content)
     assert sum(folded.operators.values()) >= 5
     images = _images(model, 8)
-    before, after = (interpreter(one).predict(images) for one in (content, folded.content))
+    before, after = (interpreter(one.content).predict(images) for one in (content, folded.flatbuffer))
     assert (before.argmax(-1) == after.argmax(-1)).all()
-    again = fold(folded.content)
-    assert again.content == folded.content, "there is nothing left to fold"
+    again = fold(folded.flatbuffer)
+    assert again.flatbuffer is folded.flatbuffer, "there is nothing left to fold"
 
 
 def test_the_command_says_what_was_folded_and_keeps_it_on_request(tmp_path, capsys):
@@ -329,17 +328,17 @@ def test_verify_sees_through_folding():
     layers = {layer.layer: layer.differing_alone for layer in verify(model, conversion.flatbuffer, images).layers}
     assert layers["first"] == layers["second"] == 0.0
     # what is noted wrongly is a difference
-    editor = Editor(tracing.run_converter(model))
+    editor = Editor(_content(model))
     first = next(one for one in Flatbuffer(conversion.flatbuffer).operators if one.name == "LceBconv2d")
     editor.note(ENTRY, written({first.outputs[0].index: Change().multiplied(1.5)}))
-    layers = {layer.layer: layer.differing_alone for layer in verify(model, editor.finish(), images).layers}
+    layers = {layer.layer: layer.differing_alone for layer in verify(model, editor.finish().content, images).layers}
     assert layers["first"] > 0.9
 
 
 def test_files_without_binary_convolutions_come_back_as_they_are():
     image = keras.Input((4, 4, 3))
     content = _content(keras.Model(image, keras.layers.Conv2D(4, 1)(image * 2.0)))
-    assert fold(content).content is content
+    assert fold(content).flatbuffer is content
 
 
 def test_outputs_stay_what_they_are():
@@ -357,19 +356,17 @@ def test_what_folding_would_change_is_found_and_kept(monkeypatch):
     images = _images(model, 1)
 
     def differing(folded):
-        flatbuffers = Flatbuffer(content), Flatbuffer(folded)
-        return first_difference(
-            *flatbuffers, *(_values(one.content, images, ("float32", "int32")) for one in flatbuffers)
-        )
+        flatbuffers = content, folded
+        return first_difference(*flatbuffers, *(_values(one, images, ("float32", "int32")) for one in flatbuffers))
 
-    assert differing(fold(content).content) is None
+    assert differing(fold(content).flatbuffer) is None
     wrong = Editor(content)
     convolution = next(one for one in wrong.view().operators if one.name == "LceBconv2d")
     wrong.rescale(convolution, 1.01, (2,))
     assert differing(wrong.finish()) == convolution.outputs[0].name
     monkeypatch.setattr("larq_el.convert.converter.fold", lambda content: Folded(wrong.finish(), {"MUL": 1}))
     conversion = convert(model)
-    assert conversion.flatbuffer == content
+    assert conversion.flatbuffer == content.content
     assert conversion.report.folding.refused == convolution.outputs[0].name
     assert conversion.report.folding.operators == {}
 
@@ -377,9 +374,9 @@ def test_what_folding_would_change_is_found_and_kept(monkeypatch):
 def test_a_note_on_an_output_is_refused(linked_model):
     content = _content(linked_model)
     editor = Editor(content)
-    editor.note(ENTRY, written({Flatbuffer(content).outputs[0]: Change().multiplied(2.0)}))
+    editor.note(ENTRY, written({content.outputs[0]: Change().multiplied(2.0)}))
     with pytest.raises(ValueError, match="cannot be right; convert anew"):
-        changes_of(Flatbuffer(editor.finish()))
+        changes_of(editor.finish())
 
 
 @pytest.mark.parametrize(
@@ -401,17 +398,17 @@ def test_a_damaged_note_is_refused(note, linked_model):
     editor = Editor(_content(linked_model))
     editor.note(ENTRY, np.array(note, "<f4").tobytes())
     with pytest.raises(ValueError, match=f"is damaged: its note '{ENTRY}' cannot be right"):
-        changes_of(Flatbuffer(editor.finish()))
+        changes_of(editor.finish())
 
 
 def test_notes_are_read_as_they_were_written(linked_model):
     content = _content(linked_model)
-    one, other = (at for at, _ in zip(Flatbuffer(content).producers, range(2), strict=False))
-    channels = Flatbuffer(content).tensors[other].shape[-1]
+    one, other = (at for at, _ in zip(content.producers, range(2), strict=False))
+    channels = content.tensors[other].shape[-1]
     editor = Editor(content)
     factors = np.arange(1.0, channels + 1)
     editor.note(ENTRY, written({one: Change().multiplied(2.0), other: Change().multiplied(factors).shifted(8.0)}))
-    read = changes_of(Flatbuffer(editor.finish()))
+    read = changes_of(editor.finish())
     assert {index: (change.factor.tolist(), change.shift.tolist()) for index, change in read.items()} == {
         one: ([2.0], [0.0]),
         other: (factors.tolist(), [8.0]),

@@ -79,7 +79,7 @@ def test_samples_of_several_inputs_are_a_list(branched):
     content = convert(branched).flatbuffer
     with pytest.raises(UserError, match="'branched' has 2 inputs and samples are given for 1: .* of zeta, alpha"):
         verify(branched, content, noise(20, 8, 8, 32))
-    with pytest.raises(UserError, match="each input must have as many samples, got 20, 10"):
+    with pytest.raises(UserError, match="each input must have as many samples, got 20 and 10"):
         verify(branched, content, [noise(20, 8, 8, 32), noise(10, 4)])
 
 
