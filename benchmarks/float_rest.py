@@ -17,10 +17,11 @@ from larq_el.benchmark import environment
 from larq_el.convert import convert, load_model
 from larq_el.convert.quantization.calibration import calibration_count
 from larq_el.convert.quantization.quantize import FLOAT_OPS, STATIC
+from larq_el.data.dataset import image_size_of
+from larq_el.data.load import load_dataset
 from larq_el.files import write_atomically
 from larq_el.runtime import Interpreter
 from larq_el.tflite.lce import interpreter
-from larq_el.training.data import image_size_of, load_dataset
 
 
 def classes_of(content: bytes, images: np.ndarray) -> dict[str, np.ndarray]:

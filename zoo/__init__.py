@@ -13,13 +13,13 @@ if __name__ != "larq_el.zoo":
         "write `from larq_el import zoo`."
     )
 
+from larq_el.data.preprocessing import decode_predictions, preprocess_input
 from larq_el.errors import closest
 from larq_el.zoo.diagram import block_diagram
 from larq_el.zoo.factory import create_model, describe, list_models
 from larq_el.zoo.methods import METHODS, Method, Unit
 from larq_el.zoo.models import MODEL_FUNCTIONS, ModelFunction
 from larq_el.zoo.packed import PackedReport, save_weights
-from larq_el.zoo.preprocessing import decode_predictions, preprocess_input
 from larq_el.zoo.published import PUBLISHED, PublishedWeights
 from larq_el.zoo.weights import load_weights
 

@@ -106,7 +106,7 @@ def _check_arguments(output: Path, report: Path | None, samples: str | None, flo
 
 
 def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dict[str, Any]:
-    from larq_el.convert.samples import load_samples
+    from larq_el.data.samples import load_samples
 
     arrays, labels = load_samples(samples, model, count, data_dir=data_dir)
     return {"samples": arrays, "labels": labels}

@@ -63,8 +63,8 @@ def _train_and_convert(name: str, digits: Any, recipe: Any, folder: Path, verbos
     from larq_el import zoo
     from larq_el._keras import keras
     from larq_el.convert import convert, verify
+    from larq_el.evaluation import flatbuffer_predictor, top1
     from larq_el.training import train
-    from larq_el.training.evaluation import flatbuffer_predictor, top1
 
     if verbose:
         click.echo(f"\n{name}: training on handwritten digits")

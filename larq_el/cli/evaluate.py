@@ -49,7 +49,7 @@ def command(
         from larq_el.models.loading import check_source
 
         check_source(model)
-    from larq_el.training import evaluation
+    from larq_el import evaluation
 
     if flatbuffer:
         predictor = evaluation.flatbuffer_predictor(model, runtime=runtime)

@@ -47,7 +47,7 @@ def command(
     built = check_source(model) is None
     content = Flatbuffer(flatbuffer).content
     from larq_el.convert import load_model, verify
-    from larq_el.convert.samples import load_samples
+    from larq_el.data.samples import load_samples
 
     keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
     if built and weights is None:

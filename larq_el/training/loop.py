@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
+from larq_el.data.dataset import ImageDataset, image_size_of
 from larq_el.errors import UserError
 from larq_el.files import write_atomically
-from larq_el.training.data import ImageDataset, image_size_of
 from larq_el.zoo.recipes import Recipe
 
 

@@ -10,7 +10,7 @@ from larq_el._keras import keras
 from larq_el.cli.app import group, run
 from larq_el.convert import convert
 from larq_el.convert.quantization.check import difference_of
-from larq_el.convert.samples import load_samples
+from larq_el.data.samples import load_samples
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.inputs import in_batches
@@ -94,7 +94,7 @@ def test_a_file_that_holds_no_samples_is_refused(linked_model, tmp_path):
 
 
 def test_a_file_of_too_much_is_refused(linked_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("larq_el.convert.samples.MOST_BYTES", 100)
+    monkeypatch.setattr("larq_el.data.samples.MOST_BYTES", 100)
     np.savez_compressed(tmp_path / "much.npz", image=np.zeros(1000))
     with pytest.raises(UserError, match="much.npz' unpacks to 8,1.. bytes; give at most 100"):
         load_samples(tmp_path / "much.npz", linked_model, 1)

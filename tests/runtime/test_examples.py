@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from larq_el.convert import convert
+from larq_el.data.augmentation import central
+from larq_el.data.preprocessing import IMAGENET_MEAN, preprocess_input
 from larq_el.runtime import Interpreter
-from larq_el.training.augmentation import central
-from larq_el.zoo.preprocessing import IMAGENET_MEAN, preprocess_input
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classify.py"
 

@@ -7,10 +7,10 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, tf
+from larq_el.data.augmentation import augment, central
+from larq_el.data.dataset import image_size_of
 from larq_el.errors import UserError
 from larq_el.training import load_dataset, train
-from larq_el.training.augmentation import augment, central
-from larq_el.training.data import image_size_of
 from larq_el.training.loop import learning_rate_schedule
 from larq_el.zoo.recipes import ELASTIC_LINK, RECIPES, Recipe
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from larq_el.data.dataset import image_size_of
+from larq_el.data.load import load_dataset
 from larq_el.errors import UserError
-from larq_el.training.data import image_size_of, load_dataset
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def test_more_than_all_classes_are_all_classes():
 
 def test_without_names_the_classes_are_imagenets(monkeypatch):
     calls = []
-    utils = "larq_el.zoo.preprocessing.keras.applications.imagenet_utils.decode_predictions"
+    utils = "larq_el.data.preprocessing.keras.applications.imagenet_utils.decode_predictions"
     monkeypatch.setattr(utils, lambda preds, top: calls.append((preds.shape, top)))
     decode_predictions(np.zeros((2, 1000)), top=3)
     assert calls == [((2, 1000), 3)]

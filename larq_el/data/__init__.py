@@ -1,0 +1,1 @@
+"""Images to arrays: data sets, augmentation, preprocessing, samples from files."""

@@ -1,0 +1,94 @@
+"""A data set of images and labels, and how it is fed to a model."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from larq_el._keras import keras, tf
+from larq_el.data.augmentation import augment, central
+from larq_el.data.preprocessing import preprocess_input
+from larq_el.errors import UserError
+
+SHUFFLE_BUFFER = 50_000
+"""Examples: all of CIFAR-10 and of other sets that are kept in memory."""
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """A training and a test split of (image, label), and how to feed them to a model.
+
+    # Attributes
+        name: as given to `load_dataset`.
+        train, test: unbatched `tf.data.Dataset`s of (image, int64 label).
+        train_size, test_size: numbers of images.
+        class_names: names of the classes, in the order of the labels.
+        flip: whether a mirrored image keeps its class.
+        default_image_size: height and width that a model for these images usually has, in pixels.
+        decode: from an image as `train` and `test` hold it (such as a JPEG) to uint8 (H, W, 3).
+        shuffle_buffer: number of examples that are shuffled at a time.
+    """
+
+    name: str
+    train: Any
+    test: Any
+    train_size: int
+    test_size: int
+    class_names: tuple[str, ...]
+    flip: bool = True
+    default_image_size: int = 224
+    decode: Callable[[Any], Any] = tf.identity
+    shuffle_buffer: int = SHUFFLE_BUFFER
+
+    def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
+        """The augmented, preprocessed batches of one epoch.
+
+        Equal arguments give equal batches where TensorFlow's global seed is equal too: `tf.data` mixes it in.
+
+        # Arguments
+            epoch: number of the epoch, from 0.
+            image_size: (H, W) in pixels.
+            batch_size: images a batch; the last one may be smaller.
+            seed: of the order and of the augmentation.
+
+        # Returns
+            `tf.data.Dataset` of (float32 (N, H, W, 3), int64 (N,)).
+        """
+
+        def prepare(index: Any, example: Any) -> Any:
+            image, label = example
+            key = tf.stack([tf.cast(seed, tf.int64), epoch * self.train_size + index])
+            return preprocess_input(augment(self.decode(image), image_size, key, flip=self.flip)), label
+
+        buffer = min(self.train_size, self.shuffle_buffer)
+        data = self.train.shuffle(buffer, seed=seed + 1000 * epoch, reshuffle_each_iteration=False).enumerate()
+        data = data.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+        return data.prefetch(tf.data.AUTOTUNE)
+
+    def test_batches(self, *, image_size: tuple[int, int], batch_size: int = 100, limit: int | None = None) -> Any:
+        """The preprocessed test images (the first `limit` of them), centre-cropped, as `epoch` gives the others."""
+        data = self.test if limit is None else self.test.take(limit)
+        data = data.map(
+            lambda image, label: (preprocess_input(central(self.decode(image), image_size)), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def samples(self, count: int, image_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """`count` preprocessed test images (N, H, W, 3) and their labels (N,); fewer where the set is smaller."""
+        batches: Iterator[Any] = self.test_batches(image_size=image_size, limit=count).as_numpy_iterator()
+        images, labels = zip(*batches, strict=True)
+        return np.concatenate(images), np.concatenate(labels)
+
+
+def image_size_of(model: Any) -> tuple[int, int]:
+    """(H, W) in pixels of a model's image.
+
+    # Raises
+        ValueError: where the model has several inputs, or its sizes are not fixed.
+    """
+    shape = model.input_shape if isinstance(model, keras.Model) else model
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[-1] != 3:
+        raise UserError(f"the model must take one RGB image of fixed size, (N, H, W, 3), and takes {shape}.")
+    return shape[1], shape[2]

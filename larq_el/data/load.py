@@ -1,0 +1,25 @@
+"""Data sets by name."""
+
+from larq_el.data.dataset import ImageDataset
+from larq_el.data.digits import digits
+from larq_el.data.tfds import tfds_dataset
+
+
+def load_dataset(name: str = "digits", data_dir: str | None = None) -> ImageDataset:
+    """Loads a data set by name.
+
+    # Arguments
+        name: "digits" (scikit-learn's 1,797 handwritten digits, upscaled to 32 px; nothing is downloaded), or any
+            image-classification set of TensorFlow Datasets, such as "cifar10" or "imagenette/160px-v2".
+        data_dir: where TFDS keeps its data; None for its default.
+
+    # Returns
+        An `ImageDataset`.
+
+    # Raises
+        ValueError: where TFDS knows no such set, it cannot be had, or it is not one of images and labels.
+
+    >>> load_dataset("digits").train_size
+    1437
+    """
+    return digits() if name == "digits" else tfds_dataset(name, data_dir)
