@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras
-from larq_el.complexity import leaf_layers
 from larq_el.convert.folding import first_difference, fold
 from larq_el.convert.matching import report_for
 from larq_el.convert.proof.batch import batch_for
@@ -22,6 +21,7 @@ from larq_el.convert.report.structure import structure
 from larq_el.convert.tracing import run_converter
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
+from larq_el.introspection import leaf_layers
 from larq_el.models.precision import in_float32
 from larq_el.models.weights_check import check_finite, check_not_empty
 from larq_el.tflite.flatbuffer import Flatbuffer

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, lq
-from larq_el.complexity import leaf_layers
 from larq_el.convert.report.advice import advice_for
 from larq_el.convert.report.reasons import IMPOSSIBLE, why_float
 from larq_el.convert.report.report import Convolution, Report
 from larq_el.convert.report.structure import kernel_signs, structure
-from larq_el.quantizers import convolutions, is_binary_convolution
+from larq_el.introspection import convolutions, is_binary_convolution, leaf_layers
 from larq_el.tflite.flatbuffer import Flatbuffer
 
 

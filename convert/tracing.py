@@ -10,8 +10,8 @@ import warnings
 from typing import Any
 
 from larq_el._keras import keras, tf
-from larq_el.complexity import leaf_layers
 from larq_el.errors import UserError
+from larq_el.introspection import leaf_layers
 from larq_el.models.causes import NativeMessages, cause, native_messages
 from larq_el.tflite.flatbuffer import pack, unpack
 

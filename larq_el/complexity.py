@@ -13,8 +13,8 @@ from typing import Any
 
 from larq_el._keras import keras
 from larq_el.errors import UserError, closest
+from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution, leaf_layers
 from larq_el.layers import ElasticLink
-from larq_el.quantizers import convolutions, has_binary_kernel, is_binary_convolution
 
 COUNTING_RULES = {
     "sum": "the element-wise sum alone",
@@ -108,18 +108,6 @@ def complexity(model: Any) -> Complexity:
     164.0
     """
     return Complexity(tuple(_count(layer) for layer in leaf_layers(model)))
-
-
-def leaf_layers(model: Any) -> list[Any]:
-    """The layers of a model and of the models inside it, in order.
-
-    # Arguments
-        model: a `tf.keras.Model`.
-    """
-    leaves = []
-    for layer in model.layers:
-        leaves.extend(leaf_layers(layer) if isinstance(layer, keras.Model) else [layer])
-    return leaves
 
 
 def _count(layer: Any) -> LayerComplexity:

@@ -12,8 +12,8 @@ import re
 from typing import Any
 
 from larq_el._keras import keras
+from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution
 from larq_el.layers import ElasticLink
-from larq_el.quantizers import convolutions, has_binary_kernel, is_binary_convolution
 
 BLOCK = re.compile(r"(stage\d+_block\d+|pair\d+|block\d+)_")
 

@@ -26,7 +26,7 @@ import numpy as np
 from larq_el._keras import keras, tf
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
-from larq_el.quantizers import is_binary
+from larq_el.introspection import is_binary
 
 FORMAT = "larq_el weights"
 VERSION = 1

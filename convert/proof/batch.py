@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras
-from larq_el.complexity import leaf_layers
+from larq_el.introspection import leaf_layers
 from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
 from larq_el.tflite.quantized import stored
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras, tf
-from larq_el.complexity import leaf_layers
+from larq_el.introspection import leaf_layers
 
 
 @dataclass(frozen=True)

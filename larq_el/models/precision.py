@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from larq_el.complexity import leaf_layers
 from larq_el.errors import UserError, first_line
+from larq_el.introspection import leaf_layers
 
 LOWER = frozenset({"mixed_float16", "mixed_bfloat16", "float16", "bfloat16"})
 """Policies and types that TFLite has no operators for."""

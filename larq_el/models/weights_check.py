@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.complexity import leaf_layers
 from larq_el.errors import UserError
+from larq_el.introspection import leaf_layers
 
 
 def check_finite(model: Any) -> None:

@@ -5,7 +5,7 @@ from larq_el import zoo
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import convert, inspect, verify
 from larq_el.errors import UserError
-from larq_el.quantizers import convolutions
+from larq_el.introspection import convolutions
 from larq_el.tflite.lce import lce
 from larq_el.training import load_dataset
 

@@ -5,8 +5,9 @@ import pytest
 
 from larq_el._keras import keras, lq, tf
 from larq_el.convert import convert
+from larq_el.introspection import convolutions
 from larq_el.layers import ActivationShifts, BasesConv2D, TernaryThresholds
-from larq_el.quantizers import WeightBases, convolutions
+from larq_el.quantizers import WeightBases
 
 
 def _random(*shape):

@@ -10,8 +10,8 @@ import pytest
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
 from larq_el.errors import UserError
+from larq_el.introspection import convolutions, is_binary_convolution
 from larq_el.layers import ActivationScale, ElasticLink
-from larq_el.quantizers import convolutions, is_binary_convolution
 
 SMALL = {"input_shape": (32, 32, 3), "width": 0.125, "classes": 10}
 DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet26": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}

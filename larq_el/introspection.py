@@ -1,0 +1,91 @@
+"""What a Keras model is made of: its layers, and which of them are binary."""
+
+from typing import Any
+
+from larq_el._keras import keras, lq
+
+# layers that move values about and change none: signs stay signs behind them
+_MOVING = (
+    keras.layers.Reshape,
+    keras.layers.Permute,
+    keras.layers.Flatten,
+    keras.layers.Cropping2D,
+    keras.layers.UpSampling2D,
+    keras.layers.MaxPooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.RepeatVector,
+    keras.layers.Concatenate,
+)
+
+
+def is_binary(quantizer: Any) -> bool:
+    """Whether a quantizer gives two values.
+
+    # Arguments
+        quantizer: a Larq quantizer, or None.
+
+    >>> is_binary(lq.quantizers.SteSign()), is_binary(lq.quantizers.SteTern()), is_binary(None)
+    (True, False, False)
+    """
+    return getattr(quantizer, "precision", None) == 1 and not isinstance(quantizer, lq.quantizers.NoOp)
+
+
+def has_binary_kernel(layer: Any) -> bool:
+    """Whether a layer's kernel is quantized to two values."""
+    quantizer = getattr(layer, "depthwise_quantizer", None) or getattr(layer, "kernel_quantizer", None)
+    return is_binary(quantizer)
+
+
+def has_binary_input(layer: Any) -> bool:
+    """Whether a layer sees two values: by its own input quantizer, or because what feeds it gives them."""
+    if getattr(layer, "input_quantizer", None) is not None:
+        return is_binary(layer.input_quantizer)
+    return _gives_signs(getattr(layer, "input", None))
+
+
+def _gives_signs(tensor: Any) -> bool:
+    """Whether a Keras tensor holds the output of a binary quantizer, perhaps moved about."""
+    if isinstance(tensor, list):
+        return all(map(_gives_signs, tensor))
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return False
+    if is_binary(history.layer) or is_binary(getattr(history.layer, "activation", None)):
+        return True
+    node = history.layer.inbound_nodes[history.node_index]
+    return isinstance(history.layer, _MOVING) and _gives_signs(node.keras_inputs)
+
+
+def is_binary_convolution(layer: Any) -> bool:
+    """Whether a layer multiplies signs with signs: its multiply-accumulates are BOPs.
+
+    >>> conv = lq.layers.QuantConv2D(32, 1, input_quantizer="ste_sign", kernel_quantizer="ste_sign",
+    ...                              kernel_constraint="weight_clip")
+    >>> is_binary_convolution(conv)
+    True
+    """
+    return has_binary_kernel(layer) and has_binary_input(layer)
+
+
+def convolutions(layer: Any) -> int:
+    """How many convolutions a layer runs for each of its kernels: more than one where several bases add up.
+
+    # Arguments
+        layer: a Keras layer.
+
+    >>> convolutions(lq.layers.QuantConv2D(32, 1))
+    1
+    """
+    return getattr(layer, "convolutions", 1)
+
+
+def leaf_layers(model: Any) -> list[Any]:
+    """The layers of a model and of the models inside it, in order.
+
+    # Arguments
+        model: a `tf.keras.Model`.
+    """
+    leaves = []
+    for layer in model.layers:
+        leaves.extend(leaf_layers(layer) if isinstance(layer, keras.Model) else [layer])
+    return leaves
