@@ -1,4 +1,5 @@
-"""What Larq's quantizers lack: telling which layers and tensors are binary, and ABC-Net's bases of a kernel."""
+"""What Larq's quantizers lack: telling which layers and tensors are binary, ABC-Net's bases of a kernel, and the
+gradient that the authors of Bi-Real net, ReActNet and TBN give a scaled sign."""
 
 from typing import Any
 
@@ -80,6 +81,48 @@ def convolutions(layer: Any) -> int:
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
+class AlphaSign(lq.quantizers.SteSign):
+    """alpha sign(W), whose gradient does not have the factor alpha.
+
+    alpha is the mean of |W| over each filter (equation 3). In the backward pass W gets the gradient of alpha sign(W) as
+    it is where |W| <= `clip_value`, and none elsewhere: that is what the code of Bi-Real net, ReActNet and (without a
+    clip value) TBN computes. Larq's MagnitudeAwareSign multiplies it by alpha, which Adam hardly notices.
+
+    >>> kernel = tf.Variable([[0.5], [-1.5]])
+    >>> with tf.GradientTape() as tape:
+    ...     quantized = AlphaSign()(kernel)
+    >>> quantized.numpy().ravel().tolist(), tape.gradient(quantized, kernel).numpy().ravel().tolist()
+    ([1.0, -1.0], [1.0, 0.0])
+
+    # Arguments
+        clip_value: where the gradient ends, or None.
+
+    # Input shape
+        (h, w, C, filters), a kernel.
+
+    # Output shape
+        That of the input.
+
+    # References
+        [Bi-Real net](https://arxiv.org/abs/1808.00278), section 3.3
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """alpha sign(W)."""
+        return _scaled(super().call(inputs), tf.reduce_mean(tf.abs(inputs), axis=list(range(len(inputs.shape) - 1))))
+
+
+@tf.custom_gradient
+def _scaled(signs: Any, scale: Any) -> Any:
+    """scale * signs, through which the gradient of the signs passes unscaled."""
+
+    def gradient(upstream: Any) -> Any:
+        return upstream, None
+
+    return scale * signs, gradient
+
+
+@keras.utils.register_keras_serializable(package="larq_el")
 class WeightBases(lq.quantizers.SteSign):
     """Approximates a kernel W by M scaled binary kernels, W ~ alpha_1 B_1 + ... + alpha_M B_M.
 
@@ -127,6 +170,10 @@ class WeightBases(lq.quantizers.SteSign):
         config = super().get_config()
         config.pop("clip_value")
         return {**config, "count": self.count}
+
+
+REGISTERED = (AlphaSign, WeightBases)
+"""The classes of this module that a model's file may name."""
 
 
 def _least_squares(kernel: Any, signs: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from larq_el.errors import UserError, closest
 from larq_el.zoo.backbones import BACKBONES, Backbone, Options
 from larq_el.zoo.measured import MEASURED
 from larq_el.zoo.methods import METHODS, Method
+from larq_el.zoo.same import same_as
 from larq_el.zoo.weights import load_weights
 
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
@@ -46,7 +47,9 @@ def describe(name: str) -> dict[str, Any]:
 
     # Returns
         name, backbone, method, summary, source (where in the paper), top1, its ImageNet top-1 in percent as published
-        (None where it has none), and measured, what we trained ourselves: a list of dataset, top1, setting and command.
+        (None where it has none), not_converged, whether "Not Converge" was published in its place, same_as, the names
+        of the models that are the same network, and measured, what we trained ourselves: a list of dataset, top1,
+        setting and command.
 
     # Raises
         ValueError: where there is no such model; the closest names are suggested.
@@ -62,6 +65,8 @@ def describe(name: str) -> dict[str, Any]:
         "summary": method.summary,
         "source": method.sources.get(backbone.name, method.source),
         "top1": method.published.get(backbone.name),
+        "not_converged": backbone.name in method.not_converged,
+        "same_as": same_as(_name(backbone, method)),
         "measured": [asdict(entry) for entry in MEASURED if entry.model == _name(backbone, method)],
     }
 
