@@ -1,5 +1,8 @@
-"""What Larq's quantizers lack: telling which layers and tensors are binary, ABC-Net's bases of a kernel, and the
-gradient that the authors of Bi-Real net, ReActNet and TBN give a scaled sign."""
+"""What Larq's quantizers and constraints lack.
+
+Telling which layers and tensors are binary, ABC-Net's bases of a kernel, the gradient that the authors of Bi-Real net,
+ReActNet and TBN give a scaled sign, and XNOR-Net's constraint of the weights behind the signs.
+"""
 
 from typing import Any
 
@@ -172,7 +175,36 @@ class WeightBases(lq.quantizers.SteSign):
         return {**config, "count": self.count}
 
 
-REGISTERED = (AlphaSign, WeightBases)
+@keras.utils.register_keras_serializable(package="larq_el")
+class CentredWeightClip(lq.constraints.WeightClip):
+    """XNOR-Net's constraint of the real-valued weights: centred over the input channels, then clipped.
+
+    W <- clip(W - mean_c(W), -1, 1) after each step, with one mean for each filter and tap. The paper does not mention
+    it; the authors' code does it before each forward pass.
+
+    >>> kernel = tf.reshape([0.1, 0.3, -2.0, 2.0], (1, 1, 2, 2))  # filters (0.1, -2) and (0.3, 2), means -0.95 and 1.15
+    >>> CentredWeightClip()(kernel).numpy().round(2).ravel().tolist()
+    [1.0, -0.85, -1.0, 0.85]
+
+    # Arguments
+        clip_value: largest magnitude of a weight.
+
+    # Input shape
+        (h, w, C, filters), a kernel.
+
+    # Output shape
+        That of the input.
+
+    # References
+        [XNOR-Net](https://arxiv.org/abs/1603.05279); https://github.com/allenai/XNOR-Net
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The constrained kernel."""
+        return super().__call__(x - tf.reduce_mean(x, axis=-2, keepdims=True))
+
+
+REGISTERED = (AlphaSign, CentredWeightClip, WeightBases)
 """The classes of this module that a model's file may name."""
 
 

@@ -1,7 +1,7 @@
 """Builds a model from the names of its backbone and its method."""
 
 import fnmatch
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from math import inf
 from numbers import Integral, Real
 from typing import Any
@@ -106,6 +106,19 @@ def _check_options(options: Options) -> None:
         raise UserError(f"pad_values must be 0 or 1, got {options.pad_values!r}: nothing else is binary padding.")
 
 
+def _starting_from(method: Method, initializer: Any) -> Method:
+    """The method with other initial latent weights."""
+    try:
+        found = keras.initializers.get(initializer)
+    except (ValueError, TypeError):
+        found = None
+    if not isinstance(found, keras.initializers.Initializer):
+        raise UserError(
+            f"latent_initializer must be a Keras initializer, such as 'glorot_normal', got {initializer!r}."
+        )
+    return replace(method, units={role: replace(unit, latent_initializer=found) for role, unit in method.units.items()})
+
+
 def _image(input_shape: Any, input_tensor: Any) -> Any:
     """The image's Keras tensor."""
     if input_tensor is not None:
@@ -158,6 +171,7 @@ def create_model(
     classes: int = 1000,
     classifier_activation: str | None = "softmax",
     name: str | None = None,
+    latent_initializer: Any = None,
     **options: Any,
 ) -> Any:
     """Builds a model by name.
@@ -165,6 +179,9 @@ def create_model(
     # Arguments
         backbone: such as "resnet26", with `method`; or without it a model's name of `list_models()`.
         method: such as "el"; see `larq_el.zoo.METHODS`.
+        latent_initializer: what the real-valued weights behind the binary convolutions start from, a Keras initializer;
+            None is the method's, Glorot's uniform one. Bi-Real net's and ReActNet's authors start from
+            `RandomUniform(0, 1e-3)`.
         options: `width`, `stride_on` and `pad_values`, see `larq_el.zoo.backbones.Options`. For the other arguments
             see `larq_el.zoo.ELResNet26`.
 
@@ -188,6 +205,8 @@ def create_model(
         raise UserError(f"there is no option {unknown[0]!r}; {closest(unknown[0], known)}")
     settings = Options(**options)
     _check_options(settings)
+    if latent_initializer is not None:
+        made_of = _starting_from(made_of, latent_initializer)
     image = _image(input_shape, input_tensor)
     outputs = chosen.features(image, made_of, settings)
     outputs = _head(outputs, include_top, pooling, classes, classifier_activation)

@@ -22,7 +22,7 @@ from larq_el.layers import (
     TernaryThresholds,
 )
 from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
-from larq_el.quantizers import AlphaSign, WeightBases
+from larq_el.quantizers import AlphaSign, CentredWeightClip, WeightBases
 from larq_el.zoo.methods import Unit
 
 REDUCTION = 8
@@ -33,6 +33,8 @@ QUANTIZERS: Mapping[str, Callable[[], Any]] = {
     "alpha_sign_unclipped": partial(AlphaSign, clip_value=None),
 }
 """Kernel quantizers that Larq does not have, by the names that `Unit.kernel_quantizer` gives them."""
+CONSTRAINTS: Mapping[str, Callable[[], Any]] = {"centred_weight_clip": CentredWeightClip}
+"""Likewise, of `Unit.kernel_constraint`."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ def _kernel_quantizer(site: Site) -> Any:
     return QUANTIZERS[name]() if name in QUANTIZERS else name
 
 
+def _kernel_constraint(site: Site) -> Any:
+    name = site.unit.kernel_constraint
+    return CONSTRAINTS[name]() if name in CONSTRAINTS else name
+
+
 def _latent_initializer(site: Site) -> Any:
     """One of its own for each layer: Keras warns of an initializer that is called twice."""
     initializer = site.unit.latent_initializer
@@ -109,7 +116,7 @@ def _kernel(site: Site) -> dict[str, Any]:
     return {
         "kernel_quantizer": _kernel_quantizer(site),
         "kernel_initializer": _latent_initializer(site),
-        "kernel_constraint": "weight_clip",
+        "kernel_constraint": _kernel_constraint(site),
     }
 
 
@@ -120,7 +127,7 @@ def _depthwise(x: Any, site: Site, **quantizers: Any) -> Any:
         "input_quantizer": site.unit.input_quantizer,
         "depthwise_quantizer": _kernel_quantizer(site),
         "depthwise_initializer": _latent_initializer(site),
-        "depthwise_constraint": "weight_clip",
+        "depthwise_constraint": _kernel_constraint(site),
     }
     y = lq.layers.QuantDepthwiseConv2D(
         conv.kernel_size, depth_multiplier=conv.group, **{**arguments, **quantizers}, **_shared_binary(site)

@@ -176,6 +176,46 @@ def test_a_block(name, block, stride):
     assert_equal(block(n, x, BLOCKS[stride], stride), built)
 
 
+def two_stream(n, a, b, block, stride):
+    """Bi-Real net's own bottleneck: y1 = BN(1x1) + a, y2 = BN(3x3) + y1, y3 = BN(1x1) + shortcut(b)."""
+
+    def unit(x, role, stride=1):
+        (kernel,) = n.of(f"{block}_{role}_conv")
+        return n.norm(conv(sign(x), alpha(kernel) * sign(kernel), stride), f"{block}_{role}_bn")
+
+    y = unit(b, "reduce") + (a if stride == 1 else conv(a, *n.of(f"{block}_stream_conv")))
+    y = unit(y, "spatial", stride) + (y if stride == 1 else average_pool(y))
+    return y, unit(y, "expand") + n.shortcut(b, block, stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_of_two_streams(stride):
+    n, block = numbers("bi_real_two_stream_resnet50"), BLOCKS[stride]
+    before = "stage1_block3" if stride == 2 else "stage2_block1"
+    outputs = [n.model.get_layer(f"{at}_{part}").output for at in (before, block) for part in ("spatial_add", "add")]
+    a, b, narrow, wide = n.tensors(*outputs)
+    ours = two_stream(n, a, b, block, stride)
+    assert_equal(ours[0], narrow)
+    assert_equal(ours[1], wide)
+
+
+def test_the_first_of_two_streams_begins_in_full_precision():
+    n = numbers("bi_real_two_stream_resnet50")
+    parts = ("clip", "reduce_bn", "spatial_add", "add")
+    layers = [n.model.get_layer(f"stage1_block1_{part}") for part in parts]
+    x, reduced, narrow, wide = n.tensors(layers[0].input, *(layer.output for layer in layers[1:]))
+    clipped = np.clip(x, -1, 1) + 0.1 * (x - np.clip(x, -1, 1))
+    y = n.norm(conv(clipped, *n.of("stage1_block1_reduce_conv")), "stage1_block1_reduce_bn")
+    assert_equal(y, reduced)
+    # the rest is that of other blocks; the wide stream changes its width without a stride
+    (spatial,), (expand,) = (n.of(f"stage1_block1_{role}_conv") for role in ("spatial", "expand"))
+    y = n.norm(conv(sign(y), alpha(spatial) * sign(spatial)), "stage1_block1_spatial_bn") + y
+    assert_equal(y, narrow)
+    y = n.norm(conv(sign(y), alpha(expand) * sign(expand)), "stage1_block1_expand_bn")
+    shortcut = n.norm(conv(x, *n.of("stage1_block1_shortcut_conv")), "stage1_block1_shortcut_bn")
+    assert_equal(y + shortcut, wide)
+
+
 def xnor_stem(n, image):
     return max_pool(np.maximum(n.norm(conv(image, *n.of("stem_conv"), 2), "stem_bn"), 0))
 

@@ -35,6 +35,7 @@ class Unit:
         conv: "binary" (both the input and the kernel are quantized) or "float".
         input_quantizer, kernel_quantizer: Larq's names, of a binary convolution, or names of
             `larq_el.zoo.unit.QUANTIZERS`.
+        kernel_constraint: of the latent weights, Larq's name or a name of `larq_el.zoo.unit.CONSTRAINTS`.
         latent_initializer: of the real-valued weights behind a binary convolution's signs, a Keras initializer.
         constant_k: whether K is a constant in the backward pass.
         weight_bases, activation_bases: ABC-Net's M and N.
@@ -46,6 +47,7 @@ class Unit:
     conv: Literal["binary", "float"] = "binary"
     input_quantizer: str = "ste_sign"
     kernel_quantizer: str = "ste_sign"
+    kernel_constraint: str = "weight_clip"
     latent_initializer: Any = "glorot_uniform"
     constant_k: bool = False
     weight_bases: int = 1

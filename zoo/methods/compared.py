@@ -26,7 +26,7 @@ STEM_PRELU = replace(STEM, steps=("conv", "norm", "prelu", "pool"))
 NORM_RELU = ("norm", "relu")
 """The head of networks whose units begin with BatchNorm."""
 
-XNOR = Unit(("norm", "conv", "k"), kernel_quantizer="magnitude_aware_sign")
+XNOR = Unit(("norm", "conv", "k"), kernel_quantizer="magnitude_aware_sign", kernel_constraint="centred_weight_clip")
 ABC = Unit(("abc_conv", "norm"))
 
 BI_REAL = Unit(("conv", "norm"), input_quantizer="approx_sign", kernel_quantizer="alpha_sign")
@@ -115,8 +115,8 @@ COMPARED = (
         summary="XNOR-Net: BatchNorm first, K and alpha on every convolution, one residual shortcut a block.",
         units={
             **dict.fromkeys((*BOTTLENECK, *BASIC, "pointwise"), XNOR),
-            # K would be the magnitude of each channel alone
-            "depthwise": replace(XNOR, steps=("norm", "conv")),
+            # a filter of one channel: K would be that channel's own magnitude, and centred weights would be zeros
+            "depthwise": replace(XNOR, steps=("norm", "conv"), kernel_constraint="weight_clip"),
             **dict.fromkeys(MOBILENET_FLOAT, FLOAT_RELU),
         },
         resnet_stem=STEM_RELU,
@@ -170,8 +170,15 @@ COMPARED = (
             **dict.fromkeys(("spatial", "depthwise"), BI_REAL_LINK),
             **dict.fromkeys(MOBILENET_FLOAT, FLOAT),
         },
-        published={"resnet26": 57.8, "resnet50": 62.7, "resnet18": 56.4, "resnet34": 62.2},
+        published={
+            "resnet26": 57.8,
+            "resnet50": 62.7,
+            "resnet18": 56.4,
+            "resnet34": 62.2,
+            "two_stream_resnet50": 62.6,
+        },
         not_converged=("mobilenet",),
+        sources={"two_stream_resnet50": "its authors' repository"},
     ),
     Method(
         name="binary_e",
