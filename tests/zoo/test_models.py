@@ -283,6 +283,19 @@ def test_a_description_tells_what_is_published_and_what_was_measured():
     assert measured["command"].startswith("larq-el train el_resnet26 --dataset cifar10 ")
     assert zoo.describe("el_reactnet_c")["source"] == "text"
     assert (zoo.describe("s_resnet50")["top1"], zoo.describe("s_resnet50")["measured"]) == (None, [])
+    assert zoo.describe("s_resnet50")["source"] == "not in the paper"
+    sources = {name: zoo.describe(name)["source"] for name in zoo.list_models("mobinet_*")}
+    assert {name for name, source in sources.items() if source == "Table 3"} == {"mobinet_mid"}
+
+
+def test_not_converge_is_a_result_of_the_paper():
+    described = map(zoo.describe, zoo.list_models())
+    cells = [(entry["name"], entry["top1"], entry["source"]) for entry in described if entry["not_converged"]]
+    rows = ("abc", "bi_real", "binary_e", "xnor")
+    assert cells == [(f"{row}_mobilenet", None, "Table 3") for row in rows]
+    assert 'Published ImageNet top-1: "Not Converge".' in zoo.XNORMobileNet.__doc__
+    assert "Published ImageNet top-1: 64.0 %." in zoo.ELResNet26.__doc__
+    assert "Published ImageNet top-1: none." in zoo.SResNet50.__doc__
 
 
 def test_list_models_takes_a_pattern():

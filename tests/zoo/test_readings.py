@@ -93,6 +93,13 @@ def test_tbns_delta(name, delta):
     assert [layer.delta for layer in thresholds] == [delta] * 16
 
 
+def test_bi_real_with_one_shortcut_a_block():
+    row, other = build("bi_real_resnet26"), build("bi_real_one_shortcut_resnet26")
+    sums = {f"stage{stage}_block{block}_spatial_add" for stage in (1, 2, 3, 4) for block in (1, 2)}
+    assert set(names(row)) - set(names(other)) == sums
+    assert set(names(other)) <= set(names(row))
+
+
 def test_xnor_with_batchnorm_last():
     model = build("xnor_norm_last_resnet18")
     order = [name for name in names(model) if name.startswith("stage1_block1_first")]

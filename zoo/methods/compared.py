@@ -56,6 +56,7 @@ S = Method(
     units={"reduce": BINARY, "spatial": PLAIN_LINK, "expand": BINARY},
     published={"resnet26": 58.7},
     source="Table 1",
+    sources={"resnet50": "not in the paper"},
 )
 
 EL = Method(
@@ -228,6 +229,8 @@ COMPARED = (
             **dict.fromkeys(("mobi_3x3_skip", "mobi_1x1_skip"), MOBI_SKIP),
         },
         published={"mobinet_mid": 54.4},
+        source="the MoBiNet paper",
+        sources={"mobinet_mid": "Table 3"},
     ),
     S,
     EL,

@@ -57,6 +57,13 @@ READINGS = (
         for number in (1, 2)
     ),
     _reading(
+        "bi_real",
+        "one_shortcut",
+        "Bi-Real net whose bottlenecks keep their residual shortcut alone, without a sum around the 3x3.",
+        ("resnet26", "resnet50"),
+        {"spatial": ROWS["bi_real"].units["reduce"]},
+    ),
+    _reading(
         "tbn",
         "delta_04",
         "TBN with a threshold of 0.4 mean|x|, told of the ECCV paper's networks and unconfirmed.",
