@@ -1,8 +1,54 @@
-"""What Larq's quantizers lack: ABC-Net's bases of a kernel."""
+"""What Larq's quantizers and constraints lack.
+
+ABC-Net's bases of a kernel, the gradient that the authors of Bi-Real net, ReActNet and TBN give a scaled sign, and
+XNOR-Net's constraint of the weights behind the signs.
+"""
 
 from typing import Any
 
 from larq_el._keras import keras, lq, tf
+
+
+@keras.utils.register_keras_serializable(package="larq_el")
+class AlphaSign(lq.quantizers.SteSign):
+    """alpha sign(W), whose gradient does not have the factor alpha.
+
+    alpha is the mean of |W| over each filter (equation 3). In the backward pass W gets the gradient of alpha sign(W) as
+    it is where |W| <= `clip_value`, and none elsewhere: that is what the code of Bi-Real net, ReActNet and (without a
+    clip value) TBN computes. Larq's MagnitudeAwareSign multiplies it by alpha, which Adam hardly notices.
+
+    >>> kernel = tf.Variable([[0.5], [-1.5]])
+    >>> with tf.GradientTape() as tape:
+    ...     quantized = AlphaSign()(kernel)
+    >>> quantized.numpy().ravel().tolist(), tape.gradient(quantized, kernel).numpy().ravel().tolist()
+    ([1.0, -1.0], [1.0, 0.0])
+
+    # Arguments
+        clip_value: where the gradient ends, or None.
+
+    # Input shape
+        (h, w, C, filters), a kernel.
+
+    # Output shape
+        That of the input.
+
+    # References
+        [Bi-Real net](https://arxiv.org/abs/1808.00278), section 3.3
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """alpha sign(W)."""
+        return _scaled(super().call(inputs), tf.reduce_mean(tf.abs(inputs), axis=list(range(len(inputs.shape) - 1))))
+
+
+@tf.custom_gradient
+def _scaled(signs: Any, scale: Any) -> Any:
+    """scale * signs, through which the gradient of the signs passes unscaled."""
+
+    def gradient(upstream: Any) -> Any:
+        return upstream, None
+
+    return scale * signs, gradient
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -53,6 +99,39 @@ class WeightBases(lq.quantizers.SteSign):
         config = super().get_config()
         config.pop("clip_value")
         return {**config, "count": self.count}
+
+
+@keras.utils.register_keras_serializable(package="larq_el")
+class CentredWeightClip(lq.constraints.WeightClip):
+    """XNOR-Net's constraint of the real-valued weights: centred over the input channels, then clipped.
+
+    W <- clip(W - mean_c(W), -1, 1) after each step, with one mean for each filter and tap. The paper does not mention
+    it; the authors' code does it before each forward pass.
+
+    >>> kernel = tf.reshape([0.1, 0.3, -2.0, 2.0], (1, 1, 2, 2))  # filters (0.1, -2) and (0.3, 2), means -0.95 and 1.15
+    >>> CentredWeightClip()(kernel).numpy().round(2).ravel().tolist()
+    [1.0, -0.85, -1.0, 0.85]
+
+    # Arguments
+        clip_value: largest magnitude of a weight.
+
+    # Input shape
+        (h, w, C, filters), a kernel.
+
+    # Output shape
+        That of the input.
+
+    # References
+        [XNOR-Net](https://arxiv.org/abs/1603.05279); https://github.com/allenai/XNOR-Net
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The constrained kernel."""
+        return super().__call__(x - tf.reduce_mean(x, axis=-2, keepdims=True))
+
+
+REGISTERED = (AlphaSign, CentredWeightClip, WeightBases)
+"""The classes of this module that a model's file may name."""
 
 
 def _least_squares(kernel: Any, signs: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Builds a model from the names of its backbone and its method."""
 
 import fnmatch
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from math import inf
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +11,7 @@ from larq_el.errors import UserError, closest
 from larq_el.zoo.backbones import BACKBONES, Backbone, Options
 from larq_el.zoo.measured import MEASURED
 from larq_el.zoo.methods import METHODS, Method
+from larq_el.zoo.same import same_as
 from larq_el.zoo.weights import load_weights
 
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
@@ -46,7 +47,9 @@ def describe(name: str) -> dict[str, Any]:
 
     # Returns
         name, backbone, method, summary, source (where in the paper), top1, its ImageNet top-1 in percent as published
-        (None where it has none), and measured, what we trained ourselves: a list of dataset, top1, setting and command.
+        (None where it has none), not_converged, whether "Not Converge" was published in its place, same_as, the names
+        of the models that are the same network, and measured, what we trained ourselves: a list of dataset, top1,
+        setting and command.
 
     # Raises
         ValueError: where there is no such model; the closest names are suggested.
@@ -62,6 +65,8 @@ def describe(name: str) -> dict[str, Any]:
         "summary": method.summary,
         "source": method.sources.get(backbone.name, method.source),
         "top1": method.published.get(backbone.name),
+        "not_converged": backbone.name in method.not_converged,
+        "same_as": same_as(_name(backbone, method)),
         "measured": [asdict(entry) for entry in MEASURED if entry.model == _name(backbone, method)],
     }
 
@@ -99,6 +104,19 @@ def _check_options(options: Options) -> None:
         raise UserError(f"stride_on must be 'reduce' or 'spatial', got {options.stride_on!r}.")
     if options.pad_values not in (0, 1):
         raise UserError(f"pad_values must be 0 or 1, got {options.pad_values!r}: nothing else is binary padding.")
+
+
+def _starting_from(method: Method, initializer: Any) -> Method:
+    """The method with other initial latent weights."""
+    try:
+        found = keras.initializers.get(initializer)
+    except (ValueError, TypeError):
+        found = None
+    if not isinstance(found, keras.initializers.Initializer):
+        raise UserError(
+            f"latent_initializer must be a Keras initializer, such as 'glorot_normal', got {initializer!r}."
+        )
+    return replace(method, units={role: replace(unit, latent_initializer=found) for role, unit in method.units.items()})
 
 
 def _image(input_shape: Any, input_tensor: Any) -> Any:
@@ -153,6 +171,7 @@ def create_model(
     classes: int = 1000,
     classifier_activation: str | None = "softmax",
     name: str | None = None,
+    latent_initializer: Any = None,
     **options: Any,
 ) -> Any:
     """Builds a model by name.
@@ -160,6 +179,9 @@ def create_model(
     # Arguments
         backbone: such as "resnet26", with `method`; or without it a model's name of `list_models()`.
         method: such as "el"; see `larq_el.zoo.METHODS`.
+        latent_initializer: what the real-valued weights behind the binary convolutions start from, a Keras initializer;
+            None is the method's, Glorot's uniform one. Bi-Real net's and ReActNet's authors start from
+            `RandomUniform(0, 1e-3)`.
         options: `width`, `stride_on` and `pad_values`, see `larq_el.zoo.backbones.Options`. For the other arguments
             see `larq_el.zoo.ELResNet26`.
 
@@ -183,6 +205,8 @@ def create_model(
         raise UserError(f"there is no option {unknown[0]!r}; {closest(unknown[0], known)}")
     settings = Options(**options)
     _check_options(settings)
+    if latent_initializer is not None:
+        made_of = _starting_from(made_of, latent_initializer)
     image = _image(input_shape, input_tensor)
     outputs = chosen.features(image, made_of, settings)
     outputs = _head(outputs, include_top, pooling, classes, classifier_activation)

@@ -5,7 +5,7 @@ from typing import Any
 
 from larq_el.zoo.backbones import BACKBONES
 from larq_el.zoo.factory import create_model, model_names
-from larq_el.zoo.methods import ABLATIONS, METHODS
+from larq_el.zoo.methods import ABLATIONS, METHODS, READINGS
 
 ModelFunction = Callable[..., Any]
 
@@ -70,18 +70,17 @@ def _model_function(backbone_name: str, method_name: str) -> ModelFunction:
             name=name,
         )
 
-    published = method.published.get(backbone_name)
+    top1 = {**method.published, **dict.fromkeys(method.not_converged, '"Not Converge"')}.get(backbone_name)
+    published = f"{top1} %" if isinstance(top1, float) else top1 or "none"
     build.__name__ = build.__qualname__ = f"{method.title}{backbone.title}"
-    build.__doc__ = _DOC.format(
-        title=build.__name__, summary=method.summary, published=f"{published} %" if published else "none"
-    )
+    build.__doc__ = _DOC.format(title=build.__name__, summary=method.summary, published=published)
     return build
 
 
 MODEL_FUNCTIONS = {
     function.__name__: function
     for backbone, method in model_names().values()
-    if METHODS[method] not in ABLATIONS
+    if METHODS[method] not in (*ABLATIONS, *READINGS)
     for function in [_model_function(backbone, method)]
 }
-"""By name, such as "ELResNet26"; ablations are built by `create_model`."""
+"""By name, such as "ELResNet26"; ablations and other readings are built by `create_model`."""

@@ -5,6 +5,7 @@ A step of `Unit.steps` is one function of `STEPS`; a method that needs a new one
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from larq_el._keras import keras, lq
@@ -21,11 +22,19 @@ from larq_el.layers import (
     TernaryThresholds,
 )
 from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
-from larq_el.quantizers import WeightBases
+from larq_el.quantizers import AlphaSign, CentredWeightClip, WeightBases
 from larq_el.zoo.methods import Unit
 
 REDUCTION = 8
 """Of Real-to-Binary's channel scale: input channels to hidden ones."""
+
+QUANTIZERS: Mapping[str, Callable[[], Any]] = {
+    "alpha_sign": AlphaSign,
+    "alpha_sign_unclipped": partial(AlphaSign, clip_value=None),
+}
+"""Kernel quantizers that Larq does not have, by the names that `Unit.kernel_quantizer` gives them."""
+CONSTRAINTS: Mapping[str, Callable[[], Any]] = {"centred_weight_clip": CentredWeightClip}
+"""Likewise, of `Unit.kernel_constraint`."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +95,42 @@ def _shared_binary(site: Site) -> dict[str, Any]:
     return {**_shared(site.conv), "pad_values": site.pad_values if site.conv.kernel_size > 1 else 0.0}
 
 
-def _quantizers(site: Site) -> dict[str, Any]:
-    return {"kernel_quantizer": site.unit.kernel_quantizer, "kernel_constraint": "weight_clip"}
+def _kernel_quantizer(site: Site) -> Any:
+    name = site.unit.kernel_quantizer
+    return QUANTIZERS[name]() if name in QUANTIZERS else name
 
 
-def _depthwise(x: Any, site: Site) -> Any:
-    conv, quantizer = site.conv, site.unit.kernel_quantizer
+def _kernel_constraint(site: Site) -> Any:
+    name = site.unit.kernel_constraint
+    return CONSTRAINTS[name]() if name in CONSTRAINTS else name
+
+
+def _latent_initializer(site: Site) -> Any:
+    """One of its own for each layer: Keras warns of an initializer that is called twice."""
+    initializer = site.unit.latent_initializer
+    return initializer if isinstance(initializer, str) else type(initializer).from_config(initializer.get_config())
+
+
+def _kernel(site: Site) -> dict[str, Any]:
+    """The arguments of a binary convolution's kernel."""
+    return {
+        "kernel_quantizer": _kernel_quantizer(site),
+        "kernel_initializer": _latent_initializer(site),
+        "kernel_constraint": _kernel_constraint(site),
+    }
+
+
+def _depthwise(x: Any, site: Site, **quantizers: Any) -> Any:
+    """A binary depthwise convolution; `quantizers` take the place of the unit's."""
+    conv = site.conv
+    arguments = {
+        "input_quantizer": site.unit.input_quantizer,
+        "depthwise_quantizer": _kernel_quantizer(site),
+        "depthwise_initializer": _latent_initializer(site),
+        "depthwise_constraint": _kernel_constraint(site),
+    }
     y = lq.layers.QuantDepthwiseConv2D(
-        conv.kernel_size,
-        depth_multiplier=conv.group,
-        input_quantizer=site.unit.input_quantizer,
-        depthwise_quantizer=quantizer,
-        depthwise_constraint="weight_clip",
-        **_shared_binary(site),
+        conv.kernel_size, depth_multiplier=conv.group, **{**arguments, **quantizers}, **_shared_binary(site)
     )(x)
     return y if conv.group == 1 else GroupSum(conv.group, name=f"{conv.name}_group")(y)
 
@@ -113,29 +145,30 @@ def _conv(y: Any, site: Site) -> Any:
         conv.filters,
         conv.kernel_size,
         input_quantizer=site.unit.input_quantizer,
-        **_quantizers(site),
+        **_kernel(site),
         **_shared_binary(site),
     )(y)
 
 
 def _ternary_conv(y: Any, site: Site) -> Any:
     conv = site.conv
-    bases = TernaryThresholds(name=f"{conv.name}_thresholds")(y)
+    bases = TernaryThresholds(site.unit.delta, name=f"{conv.name}_thresholds")(y)
     # the thresholds clip the gradient
     sign = lq.quantizers.SteSign(clip_value=None)
-    shared = {**_quantizers(site), **_shared_binary(site)}
+    shared = {**_kernel(site), **_shared_binary(site)}
     return BasesConv2D(conv.filters, conv.kernel_size, train_scales=False, input_quantizer=sign, **shared)(bases)
 
 
 def _abc_conv(y: Any, site: Site) -> Any:
     conv = site.conv
     bases = ActivationShifts(site.unit.activation_bases, name=f"{conv.name}_shifts")(y)
-    quantizers = {
-        "input_quantizer": lq.quantizers.SteSign(clip_value=0.5),
-        "kernel_quantizer": WeightBases(site.unit.weight_bases),
-        "kernel_constraint": "weight_clip",
-    }
-    return BasesConv2D(conv.filters, conv.kernel_size, **quantizers, **_shared_binary(site))(bases)
+    sign, quantizer = lq.quantizers.SteSign(clip_value=0.5), WeightBases(site.unit.weight_bases)
+    if conv.depthwise:
+        # of one base; its scale is what the BatchNorm behind it learns as well
+        (base,) = bases
+        return _depthwise(base, site, input_quantizer=sign, depthwise_quantizer=quantizer)
+    kernel = {**_kernel(site), "kernel_quantizer": quantizer}
+    return BasesConv2D(conv.filters, conv.kernel_size, input_quantizer=sign, **kernel, **_shared_binary(site))(bases)
 
 
 def _interact(y: Any, site: Site) -> Any:
@@ -144,12 +177,29 @@ def _interact(y: Any, site: Site) -> Any:
 
 
 def _k(y: Any, site: Site) -> Any:
-    scale = ActivationScale(site.conv.kernel_size, site.conv.strides, name=f"{site.conv.name}_scale")(site.conv_input)
-    return keras.layers.Multiply(name=f"{site.conv.name}_scaled")([y, scale])
+    conv = site.conv
+    scale = ActivationScale(
+        conv.kernel_size, conv.strides, stop_gradient=site.unit.constant_k, name=f"{conv.name}_scale"
+    )(site.conv_input)
+    return keras.layers.Multiply(name=f"{conv.name}_scaled")([y, scale])
 
 
 def _norm(y: Any, site: Site) -> Any:
     return batch_norm(y, f"{site.conv.name}_bn")
+
+
+def _image_norm(y: Any, site: Site) -> Any:
+    """BinaryE's BatchNorm of the image, without a factor."""
+    name = f"{site.conv.name}_image_bn"
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=2e-5, scale=False, name=name)(y)
+
+
+def _second_norm(y: Any, site: Site) -> Any:
+    return batch_norm(y, f"{site.conv.name}_second_bn")
+
+
+def _pool(y: Any, site: Site) -> Any:
+    return keras.layers.MaxPooling2D(3, strides=2, padding="same", name=f"{site.conv.name}_pool")(y)
 
 
 def _shift(y: Any, site: Site) -> Any:
@@ -231,6 +281,9 @@ STEPS: Mapping[str, Callable[[Any, Site], Any]] = {
     "abc_conv": _abc_conv,
     "interact": _interact,
     "norm": _norm,
+    "image_norm": _image_norm,
+    "second_norm": _second_norm,
+    "pool": _pool,
     "link": _link,
     "link_alone": _link_alone,
     "pooled_sum": _pooled_sum,
@@ -264,3 +317,17 @@ def conv_unit(x: Any, conv: Conv, unit: Unit, pad_values: float) -> Any:
             site = replace(site, conv_input=y)
         y = STEPS[step](y, site)
     return y
+
+
+def apply_steps(x: Any, steps: tuple[str, ...], name: str) -> Any:
+    """Carries out steps that have no convolution, such as BatchNorm and ReLU.
+
+    # Arguments
+        x: (N, H, W, C).
+        steps: names of `STEPS`.
+        name: what the layers' names begin with.
+
+    # Returns
+        (N, H, W, C).
+    """
+    return conv_unit(x, Conv(x.shape[-1], 1, 1, name), Unit(steps), 0.0)

@@ -26,10 +26,17 @@ def list_command(pattern: str, as_json: bool) -> None:
         options.print_json(rows)
         return
     columns = ["name", "ImageNet top-1 (%), published", "CIFAR-10 top-1 (%), measured", "method"]
-    table = [[row["name"], _percent(row["top1"]), _percent(_on_cifar10(row)), row["method"]] for row in rows]
+    table = [[row["name"], _published(row), _percent(_on_cifar10(row)), row["method"]] for row in rows]
     print_rows("Models", columns, table)
+    for row in rows:
+        if row["same_as"]:
+            click.echo(f"{row['name']}: the same network as {' and '.join(row['same_as'])}")
     for method, summary in sorted({(row["method"], row["summary"]) for row in rows}):
         click.echo(f"{method}: {summary}")
+
+
+def _published(row: dict[str, Any]) -> str:
+    return "not converged" if row["not_converged"] else _percent(row["top1"])
 
 
 def _percent(value: float | None) -> str:
@@ -81,6 +88,10 @@ def show_command(name: str, as_json: bool, **shape: int | float | None) -> None:
             + ", ".join(f"{count / 1e6:.1f}M ({COUNTING_RULES[rule]})" for rule, count in links.items())
             + " element-wise operations."
         )
+    if described["same_as"]:
+        click.echo(f"The same network as {' and '.join(described['same_as'])}.")
+    if described["not_converged"]:
+        click.echo(f'ImageNet, as published ({described["source"]}): "Not Converge".')
     if described["top1"] is not None:
         click.echo(f"ImageNet top-1 as published ({described['source']}): {described['top1']:.1f} %.")
     for entry in described["measured"]:

@@ -7,6 +7,7 @@ from larq_el.layers.channel_bias import ChannelBias
 from larq_el.layers.elastic_link import ElasticLink
 from larq_el.layers.group_sum import GroupSum
 from larq_el.layers.interacted_bitcount import InteractedBitcount
+from larq_el.layers.leaky_clip import LeakyClip
 from larq_el.layers.learned_scale import LearnedScale
 from larq_el.layers.link_alone import LinkAlone
 from larq_el.layers.ternary_thresholds import TernaryThresholds
@@ -19,6 +20,7 @@ __all__ = [
     "ElasticLink",
     "GroupSum",
     "InteractedBitcount",
+    "LeakyClip",
     "LearnedScale",
     "LinkAlone",
     "TernaryThresholds",

@@ -32,7 +32,8 @@ class TernaryThresholds(keras.layers.Layer):
     [-1.0, 0.0, 0.0, 1.0]
 
     # Arguments
-        delta: threshold as a part of mean|x|; 0.5 is the authors' code's default.
+        delta: threshold as a part of mean|x|; 0.5 is the default of the authors' code of 2020. For the ECCV paper's own
+            networks 0.4 is told, which we could not confirm.
         momentum: how much of a batch's D the running D takes.
 
     # Input shape
@@ -51,7 +52,9 @@ class TernaryThresholds(keras.layers.Layer):
     def __init__(self, delta: float = 0.5, momentum: float = 0.01, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not delta > 0:
-            raise ValueError(f"TernaryThresholds: delta must be above 0, got {delta!r}; 0.5 is the authors' value.")
+            raise ValueError(
+                f"TernaryThresholds: delta must be above 0, got {delta!r}; 0.5 is the default of the authors' code."
+            )
         if not 0 <= momentum <= 1:
             raise ValueError(f"TernaryThresholds: momentum must be between 0 and 1, got {momentum!r}.")
         self.delta = delta

@@ -146,10 +146,10 @@ def _load_saved_model(path: Path) -> Any:
 
 def _load_copy(path: Path) -> Any:
     from larq_el._keras import keras
-    from larq_el.quantizers import WeightBases
+    from larq_el.quantizers import REGISTERED
 
     # in an .h5 file Keras looks for a layer's quantizer by the bare name of its class
-    with keras.utils.custom_object_scope({WeightBases.__name__: WeightBases}):
+    with keras.utils.custom_object_scope({own.__name__: own for own in REGISTERED}):
         model = keras.models.load_model(path, compile=False)
     if not isinstance(model, keras.Model):
         raise TypeError(f"it holds a {type(model).__name__}")

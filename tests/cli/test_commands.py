@@ -240,6 +240,22 @@ def test_zoo_lists_and_shows(capsys):
     assert "did you mean 'el_resnet26'" in fails(capsys, 2, "zoo", "show", "el_resnet62")
 
 
+def test_zoo_says_which_names_are_one_network_and_what_did_not_converge(capsys):
+    assert run(group, ["zoo", "list", "*_resnet26"]) == 0
+    assert "el_2_resnet26: the same network as el_3_resnet26\n" in capsys.readouterr().out
+    assert run(group, ["zoo", "show", "el_dagger_resnet18", *SMALL]) == 0
+    assert "The same network as real_to_bin_resnet18." in capsys.readouterr().out
+    assert run(group, ["zoo", "show", "el_dagger_resnet18", *SMALL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["same_as"] == ["real_to_bin_resnet18"]
+    assert run(group, ["zoo", "list", "xnor_mobilenet"]) == 0
+    assert "not converged" in capsys.readouterr().out
+    assert run(group, ["zoo", "list", "xnor_mobilenet", "--json"]) == 0
+    (described,) = json.loads(capsys.readouterr().out)
+    assert (described["top1"], described["not_converged"]) == (None, True)
+    assert run(group, ["zoo", "show", "xnor_mobilenet", *SMALL]) == 0
+    assert 'ImageNet, as published (Table 3): "Not Converge".' in capsys.readouterr().out
+
+
 def test_zoo_packs_weights_that_other_commands_take(trained, tmp_path, capsys):
     packed = tmp_path / "packed.npz"
     assert run(group, ["zoo", "pack", str(trained / "model.keras"), "-o", str(packed)]) == 0

@@ -23,8 +23,8 @@ class Options:
         width: multiplier of the number of channels.
         stride_on: which convolution of a downsampling bottleneck has the stride: its first 1x1 ("reduce", the paper's
             Figure 4 and Keras's ResNet) or its 3x3 ("spatial").
-        pad_values: what 3x3 binary convolutions pad with: 0 (the paper), or 1 (no zeros among the signs, and faster in
-            the Larq Compute Engine, but another network at the image's border).
+        pad_values: what 3x3 binary convolutions pad with: 0 (as other convolutions; the paper does not say), or 1 (no
+            zeros among the signs, and faster in the Larq Compute Engine, but another network at the image's border).
     """
 
     width: float = 1.0

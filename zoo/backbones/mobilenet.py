@@ -16,7 +16,7 @@ from typing import Any
 
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, conv_unit
+from larq_el.zoo.unit import Conv, apply_steps, conv_unit
 
 STEM_FILTERS = 32
 PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
@@ -33,7 +33,7 @@ def mobilenet(image: Any, method: Method, options: Options) -> Any:
         x = conv_unit(x, depthwise, method.units[role], options.pad_values)
         pointwise = Conv(options.channels(filters), 1, 1, f"pair{index}_pointwise")
         x = conv_unit(x, pointwise, method.units["pointwise"], options.pad_values)
-    return x
+    return apply_steps(x, method.head, "last")
 
 
 MOBILENET = Backbone(

@@ -14,13 +14,14 @@ https://arxiv.org/abs/2112.10149
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from larq_el._keras import keras
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, batch_norm, conv_unit, float_conv
+from larq_el.zoo.unit import Conv, apply_steps, batch_norm, conv_unit, float_conv
 
 STAGE_FILTERS = (64, 128, 256, 512)
 EXPANSION = 4
@@ -30,19 +31,16 @@ Block = Callable[..., Any]
 
 def stem(x: Any, method: Method, options: Options) -> Any:
     """7x7 with stride 2 and a 3x3 max-pool with stride 2, or one 3x3 with stride 1 for small images."""
-    filters = options.channels(STAGE_FILTERS[0])
-    small = is_small(x)
-    x = float_conv(x, Conv(filters, 3, 1, "stem") if small else Conv(filters, 7, 2, "stem"))
-    if not method.norm_last:
-        x = activate(batch_norm(x, "stem_bn"), method, "stem")
-    return x if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
+    filters, unit = options.channels(STAGE_FILTERS[0]), method.resnet_stem
+    if not is_small(x):
+        return conv_unit(x, Conv(filters, 7, 2, "stem"), unit, options.pad_values)
+    without_pool = replace(unit, steps=tuple(step for step in unit.steps if step != "pool"))
+    return conv_unit(x, Conv(filters, 3, 1, "stem"), method.small_resnet_stem or without_pool, options.pad_values)
 
 
 def activate(x: Any, method: Method, name: str) -> Any:
     """The method's activation, if it has one."""
-    if method.activation is None:
-        return x
-    return keras.layers.Activation(method.activation, name=f"{name}_{method.activation}")(x)
+    return x if method.activation is None else apply_steps(x, (method.activation,), name)
 
 
 def shortcut(x: Any, filters: int, strides: int, method: Method, name: str) -> Any:
@@ -54,12 +52,8 @@ def shortcut(x: Any, filters: int, strides: int, method: Method, name: str) -> A
         strides = 1
     conv = Conv(filters, 1, strides, f"{name}_shortcut")
     if method.shortcut == "norm_first":
-        return float_conv(_norm_relu(x, conv.name), conv)
+        return float_conv(apply_steps(x, ("norm", "relu"), conv.name), conv)
     return batch_norm(float_conv(x, conv), f"{conv.name}_bn")
-
-
-def _norm_relu(x: Any, name: str) -> Any:
-    return keras.layers.Activation("relu", name=f"{name}_relu")(batch_norm(x, f"{name}_bn"))
 
 
 def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
@@ -100,7 +94,7 @@ def resnet(image: Any, method: Method, options: Options, *, block: Block, depths
         for index in range(1, depth + 1):
             strides = 2 if stage > 1 and index == 1 else 1
             x = block(x, options.channels(full), strides, method, options, f"stage{stage}_block{index}")
-    return _norm_relu(x, "last") if method.norm_last else x
+    return apply_steps(x, method.head, "last")
 
 
 def _variant(size: int, block: Block, depths: tuple[int, ...]) -> Backbone:

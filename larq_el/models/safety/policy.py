@@ -39,7 +39,7 @@ class Policy:
         from larq_el._keras import keras
 
         ours = {(getattr(layers, own).__module__, own) for own in layers.__all__}
-        ours.add((quantizers.__name__, quantizers.WeightBases.__name__))
+        ours |= {(quantizers.__name__, own.__name__) for own in quantizers.REGISTERED}
         self.name = name
         self.imported = sorted(imported)
         self.largest = largest
