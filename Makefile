@@ -16,10 +16,11 @@ test: $(READY)  ## everything but the full-size models
 test-slow: $(READY)  ## the full-size models too
 	$(BIN)/python -m pytest
 
-lint: $(READY)  ## style and types
+lint: $(READY)  ## style, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 check: lint test  ## what CI runs
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from larq_el._keras import keras
 from larq_el.introspection import leaf_layers
+from larq_el.runtime.quantized import stored
 from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
-from larq_el.tflite.quantized import stored
 
 BYTES = 255.0
 """The largest value of an image that is not preprocessed."""

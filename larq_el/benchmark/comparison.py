@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from larq_el.benchmark.adb import AdbTarget
-from larq_el.benchmark.device_info import Conditions, DeviceInfo, conditions, device_info
+from larq_el.benchmark.devices.adb import AdbTarget
+from larq_el.benchmark.devices.device_info import Conditions, DeviceInfo, conditions, device_info
+from larq_el.benchmark.devices.ssh import SshTarget
+from larq_el.benchmark.devices.target import LocalTarget, Target
+from larq_el.benchmark.devices.workspace import Workspace, workspace
 from larq_el.benchmark.local import Measurement, benchmark, check_counts
-from larq_el.benchmark.ssh import SshTarget
-from larq_el.benchmark.target import LocalTarget, Target
-from larq_el.benchmark.tool import profile, run_tool, tool_ready
-from larq_el.benchmark.wheel import install, measure
-from larq_el.benchmark.workspace import Workspace, workspace
+from larq_el.benchmark.tools.tool import profile, run_tool, tool_ready
+from larq_el.benchmark.tools.wheel import install, measure
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 
@@ -63,7 +63,7 @@ class Result:
         std_ms, min_ms, max_ms, low_ms, high_ms: their spread; the last two hold the middle half.
         init_ms, first_ms: to load the model, and its first inference.
         memory_mb: growth of the process.
-        split: time of one inference for each of `larq_el.benchmark.profile.KINDS`.
+        split: time of one inference for each of `larq_el.benchmark.tools.profile.KINDS`.
         operators: the same for each operator.
         device: what it ran on.
         before, after: the state of the device.

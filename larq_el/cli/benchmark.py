@@ -117,16 +117,16 @@ def _compare(
     as_json: bool,
 ) -> None:
     """Devices, side by side; what did not fail is printed before what did."""
-    from larq_el.benchmark import tabulate
+    from larq_el.benchmark import tables
     from larq_el.benchmark.comparison import compare
-    from larq_el.benchmark.interrupts import termination_interrupts
+    from larq_el.benchmark.devices.interrupts import termination_interrupts
 
     reads = (*files, accuracy_file, settings.tool, settings.delegate, settings.wheel, settings.ssh_config)
     outputs = [check_output(name, overwrite=overwrite, reads=reads) for name in (csv_file, plot_file) if name]
     suffix = Path(plot_file or "").suffix
-    if plot_file and suffix not in tabulate.PICTURES:
-        raise UserError(f"--plot writes {', '.join(tabulate.PICTURES)}, got {plot_file!r}.")
-    accuracy = tabulate.read_accuracy(accuracy_file) if accuracy_file else {}
+    if plot_file and suffix not in tables.PICTURES:
+        raise UserError(f"--plot writes {', '.join(tables.PICTURES)}, got {plot_file!r}.")
+    accuracy = tables.read_accuracy(accuracy_file) if accuracy_file else {}
     with termination_interrupts():
         results, failures = compare(files, targets, settings)
     if as_json:
@@ -135,14 +135,14 @@ def _compare(
             {"runs": settings.runs, "threads": settings.threads, "results": documents, "failures": failures}
         )
     elif results:
-        columns, rows = tabulate.rows(results, accuracy)
-        print_rows(f"{settings.threads} thread(s), {tabulate.runs_of(results)} runs", columns, rows)
-        for line in tabulate.notes(results):
+        columns, rows = tables.rows(results, accuracy)
+        print_rows(f"{settings.threads} thread(s), {tables.runs_of(results)} runs", columns, rows)
+        for line in tables.notes(results):
             click.echo(line)
     if results and csv_file:
-        write_atomically(outputs.pop(0), tabulate.to_csv(results, accuracy).encode())
+        write_atomically(outputs.pop(0), tables.to_csv(results, accuracy).encode())
     if results and plot_file:
-        write_atomically(outputs.pop(0), tabulate.plot(results, accuracy, suffix))
+        write_atomically(outputs.pop(0), tables.plot(results, accuracy, suffix))
     if failures:
         more = f" ({len(failures) - 1} more failed: {' '.join(failures[1:])})" if failures[1:] else ""
         raise UserError(f"{failures[0]}{more}")

@@ -11,8 +11,8 @@ import numpy as np
 from larq_el.errors import UserError, one_line
 from larq_el.runtime.delegate import load_delegate
 from larq_el.runtime.profile import Profile, measure
+from larq_el.runtime.quantized import real, stored
 from larq_el.runtime.stock import stock_runtime
-from larq_el.tflite.quantized import real, stored
 
 FUSE_OFF = "fuse=off"
 """What the delegate advises where it cannot fuse."""

@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from larq_el.errors import UserError, first_line
-from larq_el.tflite.quantized import real, stored
+from larq_el.runtime.quantized import real, stored
 
 IDENTIFIER = b"TFL3"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}

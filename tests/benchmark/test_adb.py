@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from larq_el.benchmark.adb import AdbTarget
 from larq_el.benchmark.comparison import Settings, compare, parse_target
-from larq_el.benchmark.target import DeviceError
-from larq_el.benchmark.workspace import workspace
+from larq_el.benchmark.devices.adb import AdbTarget
+from larq_el.benchmark.devices.target import DeviceError
+from larq_el.benchmark.devices.workspace import workspace
 from larq_el.errors import UserError
 
 HERE = Path(__file__).parent

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from larq_el.benchmark.comparison import Result, Settings, compare
-from larq_el.benchmark.device_info import Conditions, DeviceInfo
-from larq_el.benchmark.tabulate import notes, plot, read_accuracy, rows, runs_of, to_csv
+from larq_el.benchmark.devices.device_info import Conditions, DeviceInfo
+from larq_el.benchmark.tables import notes, plot, read_accuracy, rows, runs_of, to_csv
 from larq_el.cli.app import group, run
 from larq_el.errors import UserError
 

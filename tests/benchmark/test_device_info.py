@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from larq_el.benchmark.device_info import Conditions, conditions, device_info, parse_conditions, parse_info
-from larq_el.benchmark.target import LocalTarget
+from larq_el.benchmark.devices.device_info import Conditions, conditions, device_info, parse_conditions, parse_info
+from larq_el.benchmark.devices.target import LocalTarget
 
 PI = """model=Raspberry Pi 4 Model B Rev 1.4
 os=Debian GNU/Linux 12 (bookworm)

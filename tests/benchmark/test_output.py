@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from larq_el.benchmark.failures import ToolCrashError, ToolError
-from larq_el.benchmark.output import parse_output, parse_statistic
-from larq_el.benchmark.profile import OutputError, kind_of, parse_profiles
+from larq_el.benchmark.tools.failures import ToolCrashError, ToolError
+from larq_el.benchmark.tools.output import parse_output, parse_statistic
+from larq_el.benchmark.tools.profile import OutputError, kind_of, parse_profiles
 
 FOLDER = Path(__file__).parent / "transcripts"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))

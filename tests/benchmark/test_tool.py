@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from larq_el.benchmark.comparison import parse_target
-from larq_el.benchmark.interrupts import interrupts_ignored
-from larq_el.benchmark.target import DeviceError, LocalTarget
-from larq_el.benchmark.tool import Tool, run_tool, tool_ready
-from larq_el.benchmark.wheel import measure
-from larq_el.benchmark.workspace import workspace
+from larq_el.benchmark.devices.interrupts import interrupts_ignored
+from larq_el.benchmark.devices.target import DeviceError, LocalTarget
+from larq_el.benchmark.devices.workspace import workspace
+from larq_el.benchmark.tools.tool import Tool, run_tool, tool_ready
+from larq_el.benchmark.tools.wheel import measure
 from larq_el.errors import UserError
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -135,7 +135,7 @@ def test_a_model_that_does_not_run_in_python(space, tmp_path):
     ],
 )
 def test_machines_that_cannot_install(space, tmp_path, monkeypatch, python, message):
-    from larq_el.benchmark.wheel import install
+    from larq_el.benchmark.tools.wheel import install
 
     (tmp_path / "python3").write_text(f"#!/bin/sh\n{python}\n")
     (tmp_path / "python3").chmod(0o755)

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from larq_el.benchmark.target import Completed, DeviceError, Target
+from larq_el.benchmark.devices.target import Completed, DeviceError, Target
 from larq_el.errors import UserError
 
 

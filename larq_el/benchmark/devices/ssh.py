@@ -7,7 +7,7 @@ import re
 import shlex
 from urllib.parse import urlsplit
 
-from larq_el.benchmark.target import Target
+from larq_el.benchmark.devices.target import Target
 from larq_el.errors import UserError
 
 _OPTIONS = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from larq_el.benchmark.interrupts import interrupts_ignored
-from larq_el.benchmark.target import SHORT, Completed, DeviceError, Target
+from larq_el.benchmark.devices.interrupts import interrupts_ignored
+from larq_el.benchmark.devices.target import SHORT, Completed, DeviceError, Target
 from larq_el.errors import first_line
 
 _REMOVAL = 30.0

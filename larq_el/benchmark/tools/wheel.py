@@ -10,8 +10,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from larq_el.benchmark.target import Completed, DeviceError
-from larq_el.benchmark.workspace import Workspace
+from larq_el.benchmark.devices.target import Completed, DeviceError
+from larq_el.benchmark.devices.workspace import Workspace
 from larq_el.errors import UserError
 
 # what larq_el.runtime needs; the wheel's other requirements are for a workstation

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from larq_el.benchmark.target import Target
+from larq_el.benchmark.devices.target import Target
 
 _SCRIPT = r"""
 if command -v getprop >/dev/null 2>&1; then

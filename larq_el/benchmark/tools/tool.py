@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from larq_el.benchmark.output import ToolOutput, parse_output
-from larq_el.benchmark.profile import Profile
-from larq_el.benchmark.target import DeviceError
-from larq_el.benchmark.workspace import Workspace
+from larq_el.benchmark.devices.target import DeviceError
+from larq_el.benchmark.devices.workspace import Workspace
+from larq_el.benchmark.tools.output import ToolOutput, parse_output
+from larq_el.benchmark.tools.profile import Profile
 from larq_el.errors import UserError
 
 NAMES = ("lce_benchmark_model", "benchmark_model")

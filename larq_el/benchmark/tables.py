@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from larq_el.benchmark.comparison import Result
-from larq_el.benchmark.device_info import Conditions
-from larq_el.benchmark.profile import KINDS
+from larq_el.benchmark.devices.device_info import Conditions
+from larq_el.benchmark.tools.profile import KINDS
 from larq_el.errors import UserError
 
 PICTURES = (".png", ".svg", ".pdf")

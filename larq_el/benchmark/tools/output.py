@@ -13,8 +13,8 @@ Averages have six digits, from a second on as 4.87166e+06. `--num_runs` is a min
 import re
 from dataclasses import dataclass
 
-from larq_el.benchmark.failures import check_status
-from larq_el.benchmark.profile import OutputError, Profile, parse_profiles
+from larq_el.benchmark.tools.failures import check_status
+from larq_el.benchmark.tools.profile import OutputError, Profile, parse_profiles
 
 # what the runtime writes to standard error; captured together with standard output it lands inside other lines
 _INTRUDER = re.compile(r"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n")

@@ -1,0 +1,1 @@
+"""Devices: how to reach one, what it is, where to work on it."""

@@ -1,0 +1,1 @@
+"""The tools that measure on a device, and what they print."""
