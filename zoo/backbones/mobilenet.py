@@ -16,7 +16,8 @@ from typing import Any
 
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, apply_steps, conv_unit
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.unit import apply_steps, conv_unit
 
 STEM_FILTERS = 32
 PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))

@@ -19,7 +19,8 @@ from typing import Any
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.backbones.mobilenet import PAIRS, STEM_FILTERS
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, conv_unit
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.unit import conv_unit
 
 WIDEN = "1x1 from M to N"
 

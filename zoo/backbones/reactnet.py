@@ -22,7 +22,10 @@ from typing import Any
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.backbones.mobilenet import PAIRS, STEM_FILTERS
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, batch_norm, conv_unit, float_conv
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.steps.convs import float_conv
+from larq_el.zoo.steps.norms import batch_norm
+from larq_el.zoo.unit import conv_unit
 
 
 def reactnet(image: Any, method: Method, options: Options, *, doubling: str) -> Any:

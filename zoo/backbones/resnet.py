@@ -21,7 +21,10 @@ from typing import Any
 from larq_el._keras import keras
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, apply_steps, batch_norm, conv_unit, float_conv
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.steps.convs import float_conv
+from larq_el.zoo.steps.norms import batch_norm
+from larq_el.zoo.unit import apply_steps, conv_unit
 
 STAGE_FILTERS = (64, 128, 256, 512)
 EXPANSION = 4

@@ -20,7 +20,10 @@ from larq_el.layers import LeakyClip
 from larq_el.zoo.backbones.base import Backbone, Options
 from larq_el.zoo.backbones.resnet import EXPANSION, STAGE_FILTERS, shortcut, stem
 from larq_el.zoo.methods import Method
-from larq_el.zoo.unit import Conv, apply_steps, batch_norm, conv_unit, float_conv
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.steps.convs import float_conv
+from larq_el.zoo.steps.norms import batch_norm
+from larq_el.zoo.unit import apply_steps, conv_unit
 
 DEPTHS = (3, 4, 6, 3)
 

@@ -24,18 +24,11 @@ class Unit:
     """One convolution and what stands around it, in the order of computation.
 
     # Attributes
-        steps: names of `larq_el.zoo.unit.STEPS`: "conv"; "norm", BatchNorm;
-            "ternary_conv" and "abc_conv" for "conv" in TBN and ABC-Net; "interact", CI-Net's interacted bitcount;
-            "link", the sum with the unit's real-valued input through SEI (equation 4); "link_alone", SEI in place of a
-            convolution (Table 4); "pooled_sum", the sum with the average-pooled input (ReActNet);
-            "k", the scale of the activations (equation 3); "gain", XNOR-Net++'s learned scale; "rescale",
-            Real-to-Binary's data-driven one; "shift", ReActNet's learned threshold of the sign;
-            "relu", "hard_tanh", "prelu" and "rprelu", activations; "pool", the max-pool of a stem; "image_norm" and
-            "second_norm", the further BatchNorms of BinaryE's.
+        steps: names of `larq_el.zoo.steps.STEPS`, each a function that says what it computes.
         conv: "binary" (both the input and the kernel are quantized) or "float".
         input_quantizer, kernel_quantizer: Larq's names, of a binary convolution, or names of
-            `larq_el.zoo.unit.QUANTIZERS`.
-        kernel_constraint: of the latent weights, Larq's name or a name of `larq_el.zoo.unit.CONSTRAINTS`.
+            `larq_el.zoo.steps.convs.QUANTIZERS`.
+        kernel_constraint: of the latent weights, Larq's name or a name of `larq_el.zoo.steps.convs.CONSTRAINTS`.
         latent_initializer: of the real-valued weights behind a binary convolution's signs, a Keras initializer.
         constant_k: whether K is a constant in the backward pass.
         weight_bases, activation_bases: ABC-Net's M and N.

@@ -1,0 +1,59 @@
+"""Scales and shifts of what a convolution gives, or of what it reads."""
+
+from typing import Any
+
+from larq_el._keras import keras
+from larq_el.layers import ActivationScale, ChannelBias, InteractedBitcount, LearnedScale
+from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
+from larq_el.zoo.steps.site import Site, step
+
+REDUCTION = 8
+"""Of Real-to-Binary's channel scale: input channels to hidden ones."""
+
+
+@step("k")
+def k(y: Any, site: Site) -> Any:
+    """K, the scale of the activations (equation 3)."""
+    conv = site.conv
+    scale = ActivationScale(
+        conv.kernel_size, conv.strides, stop_gradient=site.unit.constant_k, name=f"{conv.name}_scale"
+    )(site.conv_input)
+    return keras.layers.Multiply(name=f"{conv.name}_scaled")([y, scale])
+
+
+@step("gain")
+def gain(y: Any, site: Site) -> Any:
+    """XNOR-Net++'s learned scale."""
+    return LearnedScale(name=f"{site.conv.name}_gain")(y)
+
+
+@step("rescale")
+def rescale(y: Any, site: Site) -> Any:
+    """Real-to-Binary's data-driven channel scale: a squeeze-and-excitation of the input before its sign."""
+    name = f"{site.conv.name}_rescale"
+    hidden = max(1, site.conv_input.shape[-1] // REDUCTION)
+    scale = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(site.conv_input)
+    for filters, activation in ((hidden, "relu"), (y.shape[-1], "sigmoid")):
+        # 1x1 convolutions and not dense layers: those would need a Reshape each
+        scale = keras.layers.Conv2D(
+            filters,
+            1,
+            activation=activation,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{name}_{activation}",
+        )(scale)
+    return keras.layers.Multiply(name=f"{name}d")([y, scale])
+
+
+@step("interact")
+def interact(y: Any, site: Site) -> Any:
+    """CI-Net's interacted bitcount."""
+    fan_in = site.conv.kernel_size**2 * site.conv_input.shape[-1]
+    return InteractedBitcount(THRESHOLD * fan_in, STRENGTH * fan_in, name=f"{site.conv.name}_interact")(y)
+
+
+@step("shift")
+def shift(y: Any, site: Site) -> Any:
+    """ReActNet's learned threshold of the sign."""
+    return ChannelBias(name=f"{site.conv.name}_shift")(y)
