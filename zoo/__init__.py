@@ -19,9 +19,9 @@ from larq_el.zoo.diagram import block_diagram
 from larq_el.zoo.factory import create_model, describe, list_models
 from larq_el.zoo.methods import METHODS, Method, Unit
 from larq_el.zoo.models import MODEL_FUNCTIONS, ModelFunction
-from larq_el.zoo.packed import PackedReport, save_weights
-from larq_el.zoo.published import PUBLISHED, PublishedWeights
-from larq_el.zoo.weights import load_weights
+from larq_el.zoo.weights.loading import load_weights
+from larq_el.zoo.weights.packed import PackedReport, save_weights
+from larq_el.zoo.weights.published import PUBLISHED, PublishedWeights
 
 globals().update(MODEL_FUNCTIONS)
 

@@ -9,10 +9,10 @@ from typing import Any
 from larq_el._keras import keras
 from larq_el.errors import UserError, closest
 from larq_el.zoo.backbones import BACKBONES, Backbone, Options
-from larq_el.zoo.measured import MEASURED
 from larq_el.zoo.methods import METHODS, Method
 from larq_el.zoo.same import same_as
-from larq_el.zoo.weights import load_weights
+from larq_el.zoo.weights.loading import load_weights
+from larq_el.zoo.weights.measured import MEASURED
 
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
 

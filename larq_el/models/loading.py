@@ -157,7 +157,7 @@ def _load_copy(path: Path) -> Any:
 
 
 def _load_weights(model: Any, weights: str) -> None:
-    from larq_el.zoo.weights import load_weights
+    from larq_el.zoo.weights.loading import load_weights
 
     path = Path(weights)
     if path.exists() and not path.is_file():

@@ -8,8 +8,8 @@ import pytest
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
 from larq_el.errors import UserError
-from larq_el.zoo import packed
-from larq_el.zoo.packed import load_packed, save_weights
+from larq_el.zoo.weights import packed
+from larq_el.zoo.weights.packed import load_packed, save_weights
 
 SMALL = {"input_shape": (40, 40, 3), "width": 0.25, "classes": 10, "classifier_activation": None}
 METHODS = {  # the number of binary kernels

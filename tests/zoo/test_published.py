@@ -17,12 +17,13 @@ from rich.console import Console
 
 from larq_el import zoo
 from larq_el.errors import UserError
-from larq_el.zoo import published, recipes
+from larq_el.zoo import recipes
 from larq_el.zoo.backbones import Options
-from larq_el.zoo.download import cache_folder, download
-from larq_el.zoo.packed import save_weights
-from larq_el.zoo.published import PublishedWeights, find_published
-from larq_el.zoo.weights import load_weights
+from larq_el.zoo.weights import published
+from larq_el.zoo.weights.download import cache_folder, download
+from larq_el.zoo.weights.loading import load_weights
+from larq_el.zoo.weights.packed import save_weights
+from larq_el.zoo.weights.published import PublishedWeights, find_published
 
 CONTENT = bytes(range(256)) * 1000
 SMALL = {"input_shape": (32, 32, 3), "width": 0.125, "classes": 10}

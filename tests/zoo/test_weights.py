@@ -12,8 +12,8 @@ import pytest
 from larq_el import zoo
 from larq_el._keras import keras, lq
 from larq_el.errors import UserError
-from larq_el.zoo.packed import load_packed, save_weights
-from larq_el.zoo.weights import load_weights
+from larq_el.zoo.weights.loading import load_weights
+from larq_el.zoo.weights.packed import load_packed, save_weights
 
 SMALL = {"input_shape": (32, 32, 3), "width": 0.125, "classes": 10}
 

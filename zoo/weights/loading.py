@@ -8,9 +8,9 @@ from typing import Any
 from larq_el.errors import UserError, first_line
 from larq_el.zoo.backbones import Options
 from larq_el.zoo.backbones.base import SMALL_IMAGE, is_small
-from larq_el.zoo.download import download
-from larq_el.zoo.packed import load_packed
-from larq_el.zoo.published import PublishedWeights, find_published
+from larq_el.zoo.weights.download import download
+from larq_el.zoo.weights.packed import load_packed
+from larq_el.zoo.weights.published import PublishedWeights, find_published
 
 
 def load_weights(

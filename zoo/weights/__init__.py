@@ -1,0 +1,1 @@
+"""Weights: published sets, packed files, what was measured with them."""
