@@ -4,11 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras
+from larq_el._keras import Model, keras
 from larq_el.convert.folding import first_difference, fold
 from larq_el.convert.matching import report_for
 from larq_el.convert.proof.batch import batch_for
@@ -60,7 +59,7 @@ class Conversion:
 
 
 def convert(
-    model: Any,
+    model: Model,
     *,
     float_ops: str = "float32",
     samples: np.ndarray | Sequence[np.ndarray] | None = None,
@@ -117,7 +116,7 @@ def convert(
 
 
 def _finished(
-    model: Any,
+    model: Model,
     insides: list[Inside],
     batch: list[np.ndarray],
     float_ops: str,
@@ -149,7 +148,7 @@ def _finished(
     return Conversion(final.content, report)
 
 
-def _check_resolved(model: Any, flatbuffer: Flatbuffer) -> None:
+def _check_resolved(model: Model, flatbuffer: Flatbuffer) -> None:
     if unresolved := structure(flatbuffer).unresolved:
         wide = {
             operator.name
@@ -175,7 +174,7 @@ WIDE = ("float64", "complex64", "complex128")
 
 
 def _folded(
-    model: Any, insides: list[Inside], operators: dict[str, int], samples: list[np.ndarray] | None
+    model: Model, insides: list[Inside], operators: dict[str, int], samples: list[np.ndarray] | None
 ) -> tuple[Flatbuffer, Folding]:
     """The folded flatbuffer where it computes the same on a batch, the flatbuffer as it was otherwise."""
     original, folded = insides
@@ -189,7 +188,7 @@ def _folded(
     return folded.flatbuffer, report
 
 
-def _check_runs(model: Any, inside: Inside) -> None:
+def _check_runs(model: Model, inside: Inside) -> None:
     """The converter may fuse what the interpreter then refuses, such as a factor for each pixel."""
     try:
         inside.values  # noqa: B018 - waits for the runs
@@ -201,7 +200,7 @@ def _check_runs(model: Any, inside: Inside) -> None:
 
 
 def _in_order(
-    model: Any, flatbuffer: Flatbuffer, samples: np.ndarray | Sequence[np.ndarray]
+    model: Model, flatbuffer: Flatbuffer, samples: np.ndarray | Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], int]:
     """Whole batches in the order and the types of the flatbuffer's inputs, which need not be the model's; how many
     samples were given.
@@ -216,7 +215,7 @@ def _in_order(
     return [as_type(values, tensor.dtype) for values, tensor in zip(ordered, tensors, strict=True)], len(given)
 
 
-def _check(model: Any) -> None:
+def _check(model: Model) -> None:
     if not isinstance(model, keras.Model):
         raise UserError(
             f"convert takes a tf.keras.Model, got {type(model).__name__}; load_model reads one from a file."

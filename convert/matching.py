@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, lq
+from larq_el._keras import Layer, Model, keras, lq
 from larq_el.convert.report.advice import advice_for
 from larq_el.convert.report.reasons import IMPOSSIBLE, why_float
 from larq_el.convert.report.report import Convolution, Report
@@ -18,7 +18,7 @@ from larq_el.introspection import convolutions, is_binary_convolution, leaf_laye
 from larq_el.tflite.flatbuffer import Flatbuffer
 
 
-def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
+def report_for(model: Model, flatbuffer: Flatbuffer) -> Report:
     """The report of a flatbuffer, with its layers named after the Keras model that it was converted from.
 
     # Arguments
@@ -33,7 +33,7 @@ def report_for(model: Any, flatbuffer: Flatbuffer) -> Report:
     )
 
 
-def _name(conv: Convolution, layer: Any, flatbuffer: Flatbuffer) -> Convolution:
+def _name(conv: Convolution, layer: Layer, flatbuffer: Flatbuffer) -> Convolution:
     graph = flatbuffer.graphs[conv.graph]
     operator = graph.operators[conv.node]
     if layer is None:
@@ -84,7 +84,7 @@ def match(keras_layers: list[Any], flatbuffer: Flatbuffer, report: Report) -> di
     return found
 
 
-def _signs(layer: Any) -> list[np.ndarray]:
+def _signs(layer: Layer) -> list[np.ndarray]:
     """As `kernel_signs`, of each convolution of a Keras layer that has weights yet."""
     if not layer.built:
         return []

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Model, Tensor, keras, tf
 from larq_el.errors import UserError
 from larq_el.introspection import leaf_layers
 from larq_el.models.causes import NativeMessages, cause, native_messages
@@ -19,7 +19,7 @@ ASSIGNMENTS = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVa
 """Operators of TensorFlow that change a weight."""
 
 
-def run_converter(model: Any) -> bytes:
+def run_converter(model: Model) -> bytes:
     """Converts a model.
 
     # Arguments
@@ -44,7 +44,7 @@ class _ConverterError(Exception):
     """LCE's converter failed; the message is why."""
 
 
-def _others(model: Any, reason: str) -> list[Any]:
+def _others(model: Model, reason: str) -> list[Any]:
     """Other ways: loops want a batch of a known size, and branches over weights what LCE does with the whole model."""
     ways = []
     if any(tensor.shape[0] is None for tensor in model.inputs):
@@ -52,7 +52,7 @@ def _others(model: Any, reason: str) -> list[Any]:
     return [*ways, lambda: _by_itself(model)] if "immutable" in reason else ways
 
 
-def _check_stateless(model: Any) -> None:
+def _check_stateless(model: Model) -> None:
     for layer in leaf_layers(model):
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise UserError(
@@ -61,7 +61,7 @@ def _check_stateless(model: Any) -> None:
             )
 
 
-def _converted(model: Any, *, free_batch: bool) -> bytes:
+def _converted(model: Model, *, free_batch: bool) -> bytes:
     from larq_el.tflite.lce import lce
 
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def _converted(model: Any, *, free_batch: bool) -> bytes:
             raise _ConverterError(cause(error, messages.text)) from error
 
 
-def _by_itself(model: Any) -> bytes:
+def _by_itself(model: Model) -> bytes:
     from larq_el.tflite.lce import lce
 
     messages = NativeMessages()
@@ -89,8 +89,8 @@ def _by_itself(model: Any) -> bytes:
         raise _ConverterError(cause(error, messages.text)) from error
 
 
-def _save_inference(model: Any, folder: str, free_batch: bool) -> None:
-    def shape(tensor: Any) -> list[int | None]:
+def _save_inference(model: Model, folder: str, free_batch: bool) -> None:
+    def shape(tensor: Tensor) -> list[int | None]:
         batch, *sizes = tensor.shape
         return [batch if free_batch else batch or 1, *sizes]
 
@@ -109,7 +109,7 @@ def _save_inference(model: Any, folder: str, free_batch: bool) -> None:
     tf.saved_model.save(module, folder, signatures=serve)
 
 
-def _check_constant(model: Any, graph: Any) -> None:
+def _check_constant(model: Model, graph: Any) -> None:
     """Refuses a model that changes its own weights, by the name of the layer that does."""
     for operation in graph.get_operations():
         if operation.type in ASSIGNMENTS:
@@ -122,7 +122,7 @@ def _check_constant(model: Any, graph: Any) -> None:
             )
 
 
-def _arguments(model: Any) -> list[str]:
+def _arguments(model: Model) -> list[str]:
     """Names of the inputs that TensorFlow takes for arguments; Keras and TFLite take any."""
     own = [tensor.name.split(":")[0] for tensor in model.inputs]
     if all(name.isidentifier() and name.isascii() and not keyword.iskeyword(name) for name in own):
@@ -130,7 +130,7 @@ def _arguments(model: Any) -> list[str]:
     return [f"input_of_larq_el_{at}" for at in range(len(own))]
 
 
-def _renamed(content: bytes, model: Any) -> bytes:
+def _renamed(content: bytes, model: Model) -> bytes:
     """Gives the flatbuffer's inputs the names that they have in Keras."""
     names = dict(zip(_arguments(model), (tensor.name.split(":")[0] for tensor in model.inputs), strict=True))
     names = {argument: name for argument, name in names.items() if argument != name}

@@ -5,12 +5,15 @@ it is first used, for `import tensorflow.keras` when TensorFlow itself is import
 been used. Everything of ours that needs Keras says
 
     from larq_el._keras import keras, lq, tf
+
+and takes its aliases for annotations, `Tensor`, `Layer` and `Model`, from here too.
 """
 
 import importlib
 import os
 import sys
 from importlib.util import find_spec
+from typing import Any, TypeAlias
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 _late = "tensorflow" in sys.modules and "tensorflow.keras" not in sys.modules
@@ -33,4 +36,12 @@ for _model in (keras.Model, importlib.import_module("tensorflow.keras").Model):
 
 import larq as lq  # noqa: E402  (it uses tf.keras, which has to be Keras 2 by then)
 
-__all__ = ["keras", "lq", "tf"]
+# TensorFlow ships no types that a checker could use: these say what is meant
+Tensor: TypeAlias = Any
+"""A `tf.Tensor` or a symbolic `KerasTensor`; of images (N, H, W, C)."""
+Layer: TypeAlias = Any
+"""A `tf.keras.layers.Layer`."""
+Model: TypeAlias = Any
+"""A `tf.keras.Model`."""
+
+__all__ = ["Layer", "Model", "Tensor", "keras", "lq", "tf"]

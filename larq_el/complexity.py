@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Layer, Model, keras
 from larq_el.errors import UserError, closest
 from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution, leaf_layers
 from larq_el.layers import ElasticLink
@@ -91,7 +91,7 @@ class Complexity:
         return {**{name: getattr(self, name) for name in names}, "layers": [asdict(layer) for layer in self.layers]}
 
 
-def complexity(model: Any) -> Complexity:
+def complexity(model: Model) -> Complexity:
     """Counts a model's weights and operations.
 
     # Arguments
@@ -110,7 +110,7 @@ def complexity(model: Any) -> Complexity:
     return Complexity(tuple(_count(layer) for layer in leaf_layers(model)))
 
 
-def _count(layer: Any) -> LayerComplexity:
+def _count(layer: Layer) -> LayerComplexity:
     parameters = layer.count_params()
     kernels = [kernel for name in _KERNELS if (kernel := getattr(layer, name, None)) is not None]
     binary_parameters = sum(prod(kernel.shape) for kernel in kernels) if has_binary_kernel(layer) else 0
@@ -130,7 +130,7 @@ _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 """Attributes of Keras layers that hold what is multiplied with the input."""
 
 
-def _macs(layer: Any, kernels: list[Any]) -> int:
+def _macs(layer: Layer, kernels: list[Any]) -> int:
     """Multiply-accumulates for one image: the kernel's size for each output pixel (input pixel where transposed)."""
     if not kernels:
         return 0
@@ -144,7 +144,7 @@ def _macs(layer: Any, kernels: list[Any]) -> int:
     return prod(sizes) * sum(prod(kernel.shape) for kernel in kernels)
 
 
-def elastic_link_operations(model: Any, rule: str = "folded") -> int:
+def elastic_link_operations(model: Model, rule: str = "folded") -> int:
     """Element-wise operations that the links on 1x1 convolutions add, under a named counting rule.
 
     The paper reports about 8M for EL-ResNet50 at 224 px, and does not say how they were counted.

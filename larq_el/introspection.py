@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, lq
+from larq_el._keras import Layer, Model, Tensor, keras, lq
 
 # layers that move values about and change none: signs stay signs behind them
 _MOVING = (
@@ -30,20 +30,20 @@ def is_binary(quantizer: Any) -> bool:
     return getattr(quantizer, "precision", None) == 1 and not isinstance(quantizer, lq.quantizers.NoOp)
 
 
-def has_binary_kernel(layer: Any) -> bool:
+def has_binary_kernel(layer: Layer) -> bool:
     """Whether a layer's kernel is quantized to two values."""
     quantizer = getattr(layer, "depthwise_quantizer", None) or getattr(layer, "kernel_quantizer", None)
     return is_binary(quantizer)
 
 
-def has_binary_input(layer: Any) -> bool:
+def has_binary_input(layer: Layer) -> bool:
     """Whether a layer sees two values: by its own input quantizer, or because what feeds it gives them."""
     if getattr(layer, "input_quantizer", None) is not None:
         return is_binary(layer.input_quantizer)
     return _gives_signs(getattr(layer, "input", None))
 
 
-def _gives_signs(tensor: Any) -> bool:
+def _gives_signs(tensor: Tensor) -> bool:
     """Whether a Keras tensor holds the output of a binary quantizer, perhaps moved about."""
     if isinstance(tensor, list):
         return all(map(_gives_signs, tensor))
@@ -56,7 +56,7 @@ def _gives_signs(tensor: Any) -> bool:
     return isinstance(history.layer, _MOVING) and _gives_signs(node.keras_inputs)
 
 
-def is_binary_convolution(layer: Any) -> bool:
+def is_binary_convolution(layer: Layer) -> bool:
     """Whether a layer multiplies signs with signs: its multiply-accumulates are BOPs.
 
     >>> conv = lq.layers.QuantConv2D(32, 1, input_quantizer="ste_sign", kernel_quantizer="ste_sign",
@@ -67,7 +67,7 @@ def is_binary_convolution(layer: Any) -> bool:
     return has_binary_kernel(layer) and has_binary_input(layer)
 
 
-def convolutions(layer: Any) -> int:
+def convolutions(layer: Layer) -> int:
     """How many convolutions a layer runs for each of its kernels: more than one where several bases add up.
 
     # Arguments
@@ -79,7 +79,7 @@ def convolutions(layer: Any) -> int:
     return getattr(layer, "convolutions", 1)
 
 
-def leaf_layers(model: Any) -> list[Any]:
+def leaf_layers(model: Model) -> list[Any]:
     """The layers of a model and of the models inside it, in order.
 
     # Arguments

@@ -6,7 +6,7 @@ XNOR-Net's constraint of the weights behind the signs.
 
 from typing import Any
 
-from larq_el._keras import keras, lq, tf
+from larq_el._keras import Tensor, keras, lq, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -36,13 +36,13 @@ class AlphaSign(lq.quantizers.SteSign):
         [Bi-Real net](https://arxiv.org/abs/1808.00278), section 3.3
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """alpha sign(W)."""
         return _scaled(super().call(inputs), tf.reduce_mean(tf.abs(inputs), axis=list(range(len(inputs.shape) - 1))))
 
 
 @tf.custom_gradient
-def _scaled(signs: Any, scale: Any) -> Any:
+def _scaled(signs: Any, scale: Tensor) -> Any:
     """scale * signs, through which the gradient of the signs passes unscaled."""
 
     def gradient(upstream: Any) -> Any:
@@ -79,7 +79,7 @@ class WeightBases(lq.quantizers.SteSign):
             raise ValueError(f"WeightBases: count must be a positive integer, got {count!r}.")
         self.count = count
 
-    def bases(self, kernel: Any) -> list[Any]:
+    def bases(self, kernel: Tensor) -> list[Any]:
         """alpha_m B_m for each m, of `kernel`'s shape."""
         centred = tf.stop_gradient(kernel - tf.reduce_mean(kernel))
         spread = tf.math.reduce_std(centred)
@@ -90,7 +90,7 @@ class WeightBases(lq.quantizers.SteSign):
         alphas = tf.stop_gradient(_least_squares(kernel, signs))
         return [alphas[m] * (sign + passed) for m, sign in enumerate(signs)]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """The approximated kernel, alpha_1 B_1 + ... + alpha_M B_M."""
         return tf.add_n(self.bases(inputs))
 
@@ -125,7 +125,7 @@ class CentredWeightClip(lq.constraints.WeightClip):
         [XNOR-Net](https://arxiv.org/abs/1603.05279); https://github.com/allenai/XNOR-Net
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Any:
         """The constrained kernel."""
         return super().__call__(x - tf.reduce_mean(x, axis=-2, keepdims=True))
 
@@ -134,7 +134,7 @@ REGISTERED = (AlphaSign, CentredWeightClip, WeightBases)
 """The classes of this module that a model's file may name."""
 
 
-def _least_squares(kernel: Any, signs: list[Any]) -> Any:
+def _least_squares(kernel: Tensor, signs: list[Any]) -> Any:
     """The alphas for which alpha_1 B_1 + ... + alpha_M B_M is nearest to the kernel, (M,)."""
     # in float32: there is no singular value decomposition in float16
     bases, flat = (tf.cast(value, tf.float32) for value in (tf.stack(signs), kernel))

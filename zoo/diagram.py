@@ -11,14 +11,14 @@
 import re
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Layer, Model, keras
 from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution
 from larq_el.layers import ElasticLink
 
 BLOCK = re.compile(r"(stage\d+_block\d+|pair\d+|block\d+)_")
 
 
-def block_diagram(model: Any) -> str:
+def block_diagram(model: Model) -> str:
     """A drawing of the block that has the most layers; of several, the first.
 
     # Arguments
@@ -78,7 +78,7 @@ class _Drawing:
         width = max(len(graph) for graph, _ in self._rows) + 2
         return [f"{graph:{width}}{text}".rstrip() for graph, text in self._rows]
 
-    def _add(self, layer: Any) -> None:
+    def _add(self, layer: Layer) -> None:
         first, *others = _sources(layer)
         main = self._lanes.index(first)
         for source in (first, *others):
@@ -111,13 +111,13 @@ class _Drawing:
         return "".join(lanes)
 
 
-def _sources(layer: Any) -> dict[str, Any]:
+def _sources(layer: Layer) -> dict[str, Any]:
     """The layers that a layer's inputs come from, with the tensors' shapes."""
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     return {tensor._keras_history.layer.name: tensor.shape for tensor in inputs}
 
 
-def _label(layer: Any) -> str:
+def _label(layer: Layer) -> str:
     """What a layer does, in a few words."""
     if isinstance(layer, ElasticLink):
         return _link_label(layer)
@@ -135,7 +135,7 @@ def _label(layer: Any) -> str:
     return names.get(kind, kind)
 
 
-def _link_label(layer: Any) -> str:
+def _link_label(layer: Layer) -> str:
     alone = not isinstance(layer.input, list)  # Table 4's link without its convolution
     real_channels, channels = (layer.input if alone else layer.input[1]).shape[-1], layer.output.shape[-1]
     kind = "squeeze" if real_channels > channels else "expand" if real_channels < channels else "identity"

@@ -6,7 +6,7 @@ from math import inf
 from numbers import Integral, Real
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.errors import UserError, closest
 from larq_el.zoo.backbones import BACKBONES, Backbone, Options
 from larq_el.zoo.methods import METHODS, Method
@@ -144,7 +144,7 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _head(x: Any, include_top: bool, pooling: str | None, classes: int, activation: str | None) -> Any:
+def _head(x: Tensor, include_top: bool, pooling: str | None, classes: int, activation: str | None) -> Any:
     if include_top:
         if not _is_integer(classes) or classes < 1:
             raise UserError(f"classes must be a positive integer, got {classes!r}.")

@@ -1,11 +1,10 @@
 """Inputs to try a flatbuffer on: the first of the samples, or random ones."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras
+from larq_el._keras import Model, keras
 from larq_el.introspection import leaf_layers
 from larq_el.runtime.quantized import stored
 from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
@@ -16,7 +15,7 @@ MEAN = 116.0
 """Of such an image's channels; preprocessing subtracts about as much where it subtracts a mean."""
 
 
-def batch_for(model: Any, flatbuffer: Flatbuffer, samples: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+def batch_for(model: Model, flatbuffer: Flatbuffer, samples: Sequence[np.ndarray] | None) -> list[np.ndarray]:
     """Whole batches of each input, of its type, in the flatbuffer's order.
 
     # Arguments

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, lq, tf
+from larq_el._keras import Layer, Model, keras, lq, tf
 from larq_el.convert.proof.lockstep import Lockstep
 from larq_el.convert.verification.keras_calls import LOOPS, Call, calls_of, parts_of
 from larq_el.models.saved_model import SavedModelLayer
@@ -38,18 +38,18 @@ def suspects(run: Lockstep, outputs: list[int]) -> list[int]:
     return sorted(seen)
 
 
-def is_opaque(layer: Any) -> bool:
+def is_opaque(layer: Layer) -> bool:
     """Whether a layer may compute several things one after another that nobody sees."""
     package = type(layer).__module__.split(".")[0]
     return isinstance(layer, SavedModelLayer | keras.layers.Lambda | LOOPS) or package not in OPEN
 
 
-def reason_of(layer: Any) -> str:
+def reason_of(layer: Layer) -> str:
     """Why LCE computes something else in the place of a layer, "" where that is not known."""
     return next(filter(None, map(_own_reason, [layer, *parts_of(layer)])), "")
 
 
-def _own_reason(layer: Any) -> str:
+def _own_reason(layer: Layer) -> str:
     quantizer = layer if isinstance(layer, lq.quantizers.Quantizer) else getattr(layer, "input_quantizer", None)
     if quantizer is not None and _has_zeros(quantizer):
         return (
@@ -69,7 +69,7 @@ def _has_zeros(quantizer: Any) -> bool:
         return False
 
 
-def random_layers(model: Any, inputs: list[np.ndarray]) -> set[str]:
+def random_layers(model: Model, inputs: list[np.ndarray]) -> set[str]:
     """Names of the layers that compute something else of the same input each time."""
     first = calls_of(model, inputs, parts=True)[1]
     names: set[str] = set()

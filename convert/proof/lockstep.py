@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import tf
+from larq_el._keras import Model, tf
 from larq_el.convert.proof.bounds import Bound
 from larq_el.convert.verification.keras_calls import Call, calls_of
 from larq_el.tflite.flatbuffer import Graph
@@ -43,7 +43,7 @@ class Lockstep:
 
 
 def run_in_step(
-    model: Any,
+    model: Model,
     inputs: list[np.ndarray],
     graph: Graph,
     values: Mapping[int, np.ndarray],

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Layer, Model, Tensor, keras, tf
 from larq_el.introspection import leaf_layers
 
 
@@ -27,13 +27,13 @@ class Call:
         others, options: its other arguments.
     """
 
-    layer: Any
-    inputs: Any
+    layer: Layer
+    inputs: Tensor
     output: Any
     others: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, inputs: Any) -> Any:
+    def of(self, inputs: Tensor) -> Any:
         """What the layer returns for another first argument."""
         return single(self.layer(inputs, *self.others, **self.options))
 
@@ -47,7 +47,7 @@ Exchange = Callable[[Call], Any]
 
 
 def calls_of(
-    model: Any,
+    model: Model,
     inputs: list[np.ndarray],
     wanted: Collection[int] | None = None,
     *,
@@ -84,7 +84,7 @@ LOOPS = keras.layers.RNN | keras.layers.Bidirectional | keras.layers.TimeDistrib
 """Layers that call what they are made of once for each step."""
 
 
-def parts_of(layer: Any) -> Iterator[Any]:
+def parts_of(layer: Layer) -> Iterator[Any]:
     """All layers inside a layer or model; of loops, and of Larq's layers, which are made of quantizers, none."""
     for part in layer._flatten_layers(include_self=False, recursive=False):
         if not isinstance(part, keras.Model):
@@ -95,14 +95,16 @@ def parts_of(layer: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _watched(
-    layer: Any, calls: list[Call], wanted: Collection[int] | None, exchange: Exchange | None
+    layer: Layer, calls: list[Call], wanted: Collection[int] | None, exchange: Exchange | None
 ) -> Iterator[None]:
     """Adds each call of a layer to `calls`."""
-    attributes = vars(layer)  # past Keras's own `__setattr__`, which would keep track of the function
+    attributes: dict[str, Any] = (
+        layer.__dict__
+    )  # past Keras's own `__setattr__`, which would keep track of the function
     own = attributes.get("call")
     function = layer.call
 
-    def watching(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def watching(inputs: Tensor, *args: Any, **kwargs: Any) -> Any:
         output = function(inputs, *args, **kwargs)
         # a tensor's identity tells which layer computed it, and some return the very tensor that they were given
         given = set(map(id, tf.nest.flatten(inputs)))

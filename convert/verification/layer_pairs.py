@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Layer, keras, tf
 from larq_el.convert.matching import match
 from larq_el.convert.report.structure import structure
 from larq_el.convert.verification.keras_calls import Call
@@ -39,7 +39,7 @@ class Pair:
         quantized: whether the flatbuffer computes it from, or to, quantized numbers.
     """
 
-    layer: Any
+    layer: Layer
     output: int
     sources: list[int]
     chains: list[dict[int, Call]]
@@ -180,7 +180,7 @@ def _chain(at: int, calls: list[Call], readers: dict[int, list[int]]) -> dict[in
     return chain
 
 
-def _linear(layer: Any, inputs: Any) -> Any:
+def _linear(layer: Layer, inputs: Any) -> Any:
     """A layer's twin without its activation, which may be an operator of its own in the flatbuffer."""
     if getattr(layer, "activation", keras.activations.linear) is keras.activations.linear:
         return None

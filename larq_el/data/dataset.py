@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Model, keras, tf
 from larq_el.data.augmentation import augment, central
 from larq_el.data.preprocessing import preprocess_input
 from larq_el.errors import UserError
@@ -82,7 +82,7 @@ class ImageDataset:
         return np.concatenate(images), np.concatenate(labels)
 
 
-def image_size_of(model: Any) -> tuple[int, int]:
+def image_size_of(model: Model) -> tuple[int, int]:
     """(H, W) in pixels of a model's image.
 
     # Raises

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 from larq_el.errors import UserError
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 """Mean of ImageNet's red, green and blue, of 0 to 255."""
 
 
-def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+def preprocess_input(x: Tensor, data_format: str | None = None) -> Any:
     """The paper's preprocessing: subtracts ImageNet's mean from each channel (red, green, blue).
 
     # Arguments

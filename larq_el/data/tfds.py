@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import tf
+from larq_el._keras import Tensor, tf
 from larq_el.data.augmentation import SMALL
 from larq_el.data.dataset import SHUFFLE_BUFFER, ImageDataset
 from larq_el.errors import UserError, first_line
@@ -61,7 +61,7 @@ def tfds_dataset(name: str, data_dir: str | None) -> ImageDataset:
     return _in_memory(data, shape) if None not in shape and size["train"] * np.prod(shape) < 1e9 else data
 
 
-def _rgb(image: Any) -> Any:
+def _rgb(image: Tensor) -> Any:
     return tf.image.grayscale_to_rgb(image) if image.shape[-1] == 1 else image
 
 

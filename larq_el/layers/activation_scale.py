@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -60,7 +60,7 @@ class ActivationScale(keras.layers.Layer):
         self.padding = padding
         self.stop_gradient = stop_gradient
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """K of `inputs`."""
         if self.kernel_size == 1 and self.strides > 1:
             inputs = inputs[:, :: self.strides, :: self.strides]

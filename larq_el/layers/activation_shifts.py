@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -47,7 +47,7 @@ class ActivationShifts(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> list[Any]:
+    def call(self, inputs: Tensor) -> list[Any]:
         """The shifted inputs."""
         return [inputs + (shift - 0.5) for shift in tf.unstack(self.shifts)]
 

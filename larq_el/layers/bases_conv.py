@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, lq, tf
+from larq_el._keras import Tensor, keras, lq, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -58,7 +58,7 @@ class BasesConv2D(lq.layers.QuantConv2D):
         """Binary convolutions that the layer runs, M * N."""
         return self.inputs_count * getattr(self.kernel_quantizer, "count", 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The sum over all pairs of inputs and kernels."""
         inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
         kernels = self._kernels()
@@ -76,7 +76,7 @@ class BasesConv2D(lq.layers.QuantConv2D):
         with lq.context.quantized_scope(True):
             return [tf.convert_to_tensor(self.kernel)]
 
-    def _convolve(self, inputs: Any, kernel: Any) -> Any:
+    def _convolve(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         if self._is_native_padding:
             return self.convolution_op(inputs, kernel)
         inputs = tf.pad(inputs, self._get_padding_same(inputs), constant_values=self.pad_values)

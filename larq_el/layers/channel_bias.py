@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -44,7 +44,7 @@ class ChannelBias(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs + bias`."""
         return inputs + self.bias
 

@@ -9,7 +9,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 def gamma_init(in_channels: int, out_channels: int) -> int:
@@ -120,7 +120,7 @@ class ElasticLink(keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`conv_output + SEI(real_input) / gamma` for `inputs = [conv_output, real_input]`."""
         conv_output, link = inputs
         if self.strides == 2:
@@ -133,7 +133,7 @@ class ElasticLink(keras.layers.Layer):
             return _add_expanded(conv_output, link)
         return conv_output + link
 
-    def _scale(self, x: Any) -> Any:
+    def _scale(self, x: Tensor) -> Tensor:
         """Multiplies by 1/gamma, which the converter folds into one constant."""
         return x if self.gamma is None else x * tf.math.reciprocal(self.gamma)
 
@@ -175,7 +175,7 @@ class ElasticLink(keras.layers.Layer):
         }
 
 
-def _squeeze(link: Any, like: Any) -> Any:
+def _squeeze(link: Tensor, like: Tensor) -> Tensor:
     """Sums groups of Co channels of `link` (N, H, W, Ci > Co) to the shape of `like` (N, H, W, Co)."""
     in_channels, channels = link.shape[-1], like.shape[-1]
     groups = gamma_init(in_channels, channels)
@@ -184,7 +184,7 @@ def _squeeze(link: Any, like: Any) -> Any:
     return _reshape_like(tf.reduce_sum(tf.reshape(link, [-1, groups, channels]), axis=1), like)
 
 
-def _add_expanded(conv_output: Any, link: Any) -> Any:
+def _add_expanded(conv_output: Tensor, link: Tensor) -> Tensor:
     """Adds copies of `link` (N, H, W, Ci < Co) along the channels of `conv_output` (N, H, W, Co)."""
     in_channels, channels = link.shape[-1], conv_output.shape[-1]
     copies, rest = divmod(channels, in_channels)
@@ -194,7 +194,7 @@ def _add_expanded(conv_output: Any, link: Any) -> Any:
     return _reshape_like(groups + tf.reshape(link, [-1, 1, in_channels]), conv_output)
 
 
-def _reshape_like(x: Any, like: Any) -> Any:
+def _reshape_like(x: Tensor, like: Tensor) -> Tensor:
     """Reshapes to the shape of `like`; the sizes that are known become constants of the converted model."""
     sizes = like.shape[1:]
     return tf.reshape(x, [-1, *sizes] if sizes.is_fully_defined() else tf.shape(like))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -39,7 +39,7 @@ class GroupSum(keras.layers.Layer):
             raise ValueError(f"GroupSum: size must be a positive integer, got {size!r}.")
         self.size = size
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The sums."""
         shape = self.compute_output_shape(inputs.shape)[1:]
         groups = tf.reduce_sum(tf.reshape(inputs, [-1, self.size, self.size]), axis=1)

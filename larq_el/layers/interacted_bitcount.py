@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 THRESHOLD, STRENGTH = 200 / 1440, 100 / 1440
 """Of the authors' CIFAR-10 network, as parts of its middle fan-in (3x3 of 160 channels)."""
@@ -85,7 +85,7 @@ class InteractedBitcount(keras.layers.Layer):
         graph[: len(edges)] = np.reshape(edges, (-1, 3))
         self.graph.assign(graph)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The corrected counts."""
         source, target, sign = tf.unstack(self.graph, axis=1)
         counts = tf.gather(inputs, source, axis=-1)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -30,7 +30,7 @@ class LeakyClip(keras.layers.Layer):
         super().__init__(**kwargs)
         self.slope = slope
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The clipped input."""
         clipped = tf.clip_by_value(inputs, -1.0, 1.0)
         return clipped + self.slope * (inputs - clipped)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 
 @keras.utils.register_keras_serializable(package="larq_el")
@@ -42,7 +42,7 @@ class LearnedScale(keras.layers.Layer):
         self.columns = self.add_weight(name="columns", shape=(width, 1), initializer="ones")
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`inputs * Gamma`."""
         _, height, width, channels = inputs.shape
         # LCE takes a constant factor behind a binary convolution for one of each channel; behind a reshape it leaves it

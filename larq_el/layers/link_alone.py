@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 from larq_el.layers.elastic_link import ElasticLink
 
 
@@ -42,7 +42,7 @@ class LinkAlone(ElasticLink):
         """Creates gamma for the shape of the input."""
         super().build([self.compute_output_shape(input_shape), input_shape])
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """SEI(inputs) / gamma."""
         sizes = tf.shape(inputs)
         zeros = tf.zeros([sizes[0], *(-(-sizes[axis] // self.strides) for axis in (1, 2)), self.filters], inputs.dtype)

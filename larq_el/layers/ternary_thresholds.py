@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 
 MEAN_MAGNITUDE = 0.7979
 """Mean of |x| of a standard normal x: what the threshold starts from."""
 
 
 @tf.custom_gradient
-def _clip_gradient(x: Any) -> Any:
+def _clip_gradient(x: Tensor) -> Tensor:
     """The identity, whose gradient passes where |x| <= 1: TBN's straight-through estimator."""
 
     def gradient(upstream: Any) -> Any:
@@ -72,13 +72,13 @@ class TernaryThresholds(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs: Any, training: bool | None = None) -> list[Any]:
+    def call(self, inputs: Tensor, training: bool | None = None) -> list[Any]:
         """`[inputs - D, inputs + D]`."""
         threshold = self._of_batch(inputs) if training else tf.cast(self.threshold, inputs.dtype)
         passed = _clip_gradient(inputs)
         return [passed - threshold, passed + threshold]
 
-    def _of_batch(self, inputs: Any) -> Any:
+    def _of_batch(self, inputs: Tensor) -> Tensor:
         """D of a batch, which the running D moves towards."""
         threshold = tf.stop_gradient(self.delta * tf.reduce_mean(tf.abs(inputs)))
         step = tf.cast(threshold, self.threshold.dtype) - self.threshold

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 from larq_el.errors import UserError
 
 SIGNATURE = "serving_default"
@@ -24,7 +24,7 @@ class SavedModelLayer(keras.layers.Layer):
         # Keras does not look for weights inside it
         self.variables_of_it = list(signature.variables)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """The signature's outputs, in the order of their names."""
         names = sorted(self.signature.structured_input_signature[1])
         inputs = inputs if isinstance(inputs, list | tuple) else [inputs]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Layer, Model, keras, tf
 from larq_el.errors import UserError
 from larq_el.layers import InteractedBitcount
 
@@ -40,7 +40,7 @@ class Mined:
 
 
 def mine_interactions(
-    model: Any, images: np.ndarray, labels: np.ndarray, *, proposals: int, tolerance: float = TOLERANCE, seed: int = 0
+    model: Model, images: np.ndarray, labels: np.ndarray, *, proposals: int, tolerance: float = TOLERANCE, seed: int = 0
 ) -> Mined:
     """Adds edges to a model's `InteractedBitcount` layers; weights stay as they are.
 
@@ -79,7 +79,7 @@ def mine_interactions(
 class _Search:
     """The batch, and the loss with the edges so far."""
 
-    def __init__(self, model: Any, layers: list[Any], images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, model: Model, layers: list[Any], images: np.ndarray, labels: np.ndarray) -> None:
         counts = keras.Model(model.inputs, [layer.input for layer in layers] + model.outputs)
         run = tf.function(lambda: counts(images, training=False))
         self._run = run
@@ -93,7 +93,7 @@ class _Search:
         loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(self._labels, probabilities))
         return float(loss), {layer.name: count for layer, count in zip(self._layers, counts, strict=True)}
 
-    def propose(self, layer: Any, rng: np.random.Generator, tolerance: float) -> bool:
+    def propose(self, layer: Layer, rng: np.random.Generator, tolerance: float) -> bool:
         """Tries one edge, and keeps it if it passes."""
         edges = layer.edges
         source, target = (int(channel) for channel in rng.choice(layer.channels, 2, replace=False))

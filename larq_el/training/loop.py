@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Model, keras, tf
 from larq_el.data.dataset import ImageDataset, image_size_of
 from larq_el.errors import UserError
 from larq_el.files import write_atomically
@@ -73,7 +73,7 @@ class _Run:
 
 
 def train(
-    model: Any,
+    model: Model,
     dataset: ImageDataset,
     recipe: Recipe,
     output: str | os.PathLike[str],
@@ -148,7 +148,7 @@ def _row(epoch: int, history: dict[str, list[float]], learning_rate: float) -> d
     return {"epoch": epoch + 1, **row, "learning_rate": learning_rate}
 
 
-def _save(model: Any, path: Path) -> None:
+def _save(model: Model, path: Path) -> None:
     """Saves under a temporary name first, so that a file of this name is always whole."""
     partial = path.with_name(f"partial-{path.name}")
     model.save(partial)

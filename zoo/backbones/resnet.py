@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.zoo.backbones.base import Backbone, Options, is_small
 from larq_el.zoo.methods import Method
 from larq_el.zoo.steps import Conv
@@ -32,7 +32,7 @@ EXPANSION = 4
 Block = Callable[..., Any]
 
 
-def stem(x: Any, method: Method, options: Options) -> Any:
+def stem(x: Tensor, method: Method, options: Options) -> Any:
     """7x7 with stride 2 and a 3x3 max-pool with stride 2, or one 3x3 with stride 1 for small images."""
     filters, unit = options.channels(STAGE_FILTERS[0]), method.resnet_stem
     if not is_small(x):
@@ -41,12 +41,12 @@ def stem(x: Any, method: Method, options: Options) -> Any:
     return conv_unit(x, Conv(filters, 3, 1, "stem"), method.small_resnet_stem or without_pool, options.pad_values)
 
 
-def activate(x: Any, method: Method, name: str) -> Any:
+def activate(x: Tensor, method: Method, name: str) -> Any:
     """The method's activation, if it has one."""
     return x if method.activation is None else apply_steps(x, (method.activation,), name)
 
 
-def shortcut(x: Any, filters: int, strides: int, method: Method, name: str) -> Any:
+def shortcut(x: Tensor, filters: int, strides: int, method: Method, name: str) -> Any:
     """The identity, or a full-precision 1x1 where the shape changes; there the stride is on a 2x2 average pool."""
     if x.shape[-1] == filters and strides == 1:
         return x
@@ -59,7 +59,7 @@ def shortcut(x: Any, filters: int, strides: int, method: Method, name: str) -> A
     return batch_norm(float_conv(x, conv), f"{conv.name}_bn")
 
 
-def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
+def bottleneck(x: Tensor, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
     """1x1 reduce, 3x3, 1x1 expand to 4 * filters, and the residual sum."""
     on_reduce = strides if options.stride_on == "reduce" else 1
     convs = {
@@ -75,7 +75,7 @@ def bottleneck(x: Any, filters: int, strides: int, method: Method, options: Opti
     return activate(y, method, name)
 
 
-def basic_block(x: Any, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
+def basic_block(x: Tensor, filters: int, strides: int, method: Method, options: Options, name: str) -> Any:
     """Two 3x3, each with its own shortcut (Bi-Real) or with one around both (He et al.)."""
     first, last = Conv(filters, 3, strides, f"{name}_first"), Conv(filters, 3, 1, f"{name}_last")
     if method.shortcut_per_conv:
@@ -90,7 +90,7 @@ def basic_block(x: Any, filters: int, strides: int, method: Method, options: Opt
     return activate(y, method, name)
 
 
-def resnet(image: Any, method: Method, options: Options, *, block: Block, depths: tuple[int, ...]) -> Any:
+def resnet(image: Tensor, method: Method, options: Options, *, block: Block, depths: tuple[int, ...]) -> Any:
     """Stem and four stages; the first block of stages 2 to 4 has stride 2."""
     x = stem(image, method, options)
     for stage, (full, depth) in enumerate(zip(STAGE_FILTERS, depths, strict=True), start=1):

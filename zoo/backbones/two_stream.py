@@ -15,7 +15,7 @@ Reference: https://github.com/liuzechun/Bi-Real-net, BiReal_50
 
 from typing import Any
 
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.layers import LeakyClip
 from larq_el.zoo.backbones.base import Backbone, Options
 from larq_el.zoo.backbones.resnet import EXPANSION, STAGE_FILTERS, shortcut, stem
@@ -39,7 +39,7 @@ def _reduce(a: Any, b: Any, filters: int, method: Method, options: Options, name
     return keras.layers.Add(name=f"{conv.name}_add")([y, a])
 
 
-def two_stream_resnet(image: Any, method: Method, options: Options) -> Any:
+def two_stream_resnet(image: Tensor, method: Method, options: Options) -> Any:
     """Stem and four stages; the first block of stages 2 to 4 has stride 2."""
     a = b = stem(image, method, options)
     binary = method.units["stream"]

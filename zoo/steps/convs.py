@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from larq_el._keras import keras, lq
+from larq_el._keras import Tensor, keras, lq
 from larq_el.layers import ActivationShifts, BasesConv2D, GroupSum, TernaryThresholds
 from larq_el.quantizers import AlphaSign, CentredWeightClip, WeightBases
 from larq_el.zoo.steps.site import Conv, Site, step
@@ -23,7 +23,7 @@ def _shared(conv: Conv) -> dict[str, Any]:
     return {"strides": conv.strides, "padding": "same", "use_bias": False, "name": f"{conv.name}_conv"}
 
 
-def float_conv(x: Any, conv: Conv) -> Any:
+def float_conv(x: Tensor, conv: Conv) -> Tensor:
     """A full-precision convolution without bias, padding "same"."""
     size, shared = conv.kernel_size, _shared(conv)
     if conv.depthwise:
@@ -37,17 +37,17 @@ def _shared_binary(site: Site) -> dict[str, Any]:
     return {**_shared(site.conv), "pad_values": site.pad_values if site.conv.kernel_size > 1 else 0.0}
 
 
-def _kernel_quantizer(site: Site) -> Any:
+def _kernel_quantizer(site: Site) -> Tensor:
     name = site.unit.kernel_quantizer
     return QUANTIZERS[name]() if name in QUANTIZERS else name
 
 
-def _kernel_constraint(site: Site) -> Any:
+def _kernel_constraint(site: Site) -> Tensor:
     name = site.unit.kernel_constraint
     return CONSTRAINTS[name]() if name in CONSTRAINTS else name
 
 
-def _latent_initializer(site: Site) -> Any:
+def _latent_initializer(site: Site) -> Tensor:
     """One of its own for each layer: Keras warns of an initializer that is called twice."""
     initializer = site.unit.latent_initializer
     return initializer if isinstance(initializer, str) else type(initializer).from_config(initializer.get_config())
@@ -62,7 +62,7 @@ def _kernel(site: Site) -> dict[str, Any]:
     }
 
 
-def _depthwise(x: Any, site: Site, **quantizers: Any) -> Any:
+def _depthwise(x: Tensor, site: Site, **quantizers: Any) -> Tensor:
     """A binary depthwise convolution; `quantizers` take the place of the unit's."""
     conv = site.conv
     arguments = {
@@ -78,7 +78,7 @@ def _depthwise(x: Any, site: Site, **quantizers: Any) -> Any:
 
 
 @step("conv", convolves=True)
-def conv(y: Any, site: Site) -> Any:
+def conv(y: Tensor, site: Site) -> Tensor:
     """The convolution as `Unit.conv` says, binary or in full precision."""
     conv = site.conv
     if site.unit.conv == "float":
@@ -95,7 +95,7 @@ def conv(y: Any, site: Site) -> Any:
 
 
 @step("ternary_conv", convolves=True)
-def ternary_conv(y: Any, site: Site) -> Any:
+def ternary_conv(y: Tensor, site: Site) -> Tensor:
     """TBN's: its activations are -1, 0 or 1, of two thresholds."""
     conv = site.conv
     bases = TernaryThresholds(site.unit.delta, name=f"{conv.name}_thresholds")(y)
@@ -106,7 +106,7 @@ def ternary_conv(y: Any, site: Site) -> Any:
 
 
 @step("abc_conv", convolves=True)
-def abc_conv(y: Any, site: Site) -> Any:
+def abc_conv(y: Tensor, site: Site) -> Tensor:
     """ABC-Net's: a sum over the bases of weights and activations."""
     conv = site.conv
     bases = ActivationShifts(site.unit.activation_bases, name=f"{conv.name}_shifts")(y)

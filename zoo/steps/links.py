@@ -1,14 +1,12 @@
 """Sums with the unit's real-valued input."""
 
-from typing import Any
-
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.layers import ElasticLink, LinkAlone
 from larq_el.zoo.steps.site import Site, step
 
 
 @step("link")
-def link(y: Any, site: Site) -> Any:
+def link(y: Tensor, site: Site) -> Tensor:
     """The Elastic-Link: the sum with the input through SEI (equation 4)."""
     layer = ElasticLink(
         site.conv.strides,
@@ -20,7 +18,7 @@ def link(y: Any, site: Site) -> Any:
 
 
 @step("link_alone")
-def link_alone(y: Any, site: Site) -> Any:
+def link_alone(y: Tensor, site: Site) -> Tensor:
     """SEI in the place of a convolution (Table 4)."""
     layer = LinkAlone(
         site.conv.filters,
@@ -32,7 +30,7 @@ def link_alone(y: Any, site: Site) -> Any:
 
 
 @step("pooled_sum")
-def pooled_sum(y: Any, site: Site) -> Any:
+def pooled_sum(y: Tensor, site: Site) -> Tensor:
     """The unit's real-valued input again, average-pooled where the convolution has stride 2."""
     x = site.unit_input
     if site.conv.strides > 1:

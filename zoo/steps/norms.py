@@ -1,36 +1,34 @@
 """BatchNorms, and the max-pool of a stem."""
 
-from typing import Any
-
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.zoo.steps.site import Site, step
 
 
-def batch_norm(x: Any, name: str) -> Any:
+def batch_norm(x: Tensor, name: str) -> Tensor:
     """BatchNorm with the momentum that Larq's zoo uses: short trainings need statistics that keep up."""
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 @step("norm")
-def norm(y: Any, site: Site) -> Any:
+def norm(y: Tensor, site: Site) -> Tensor:
     """BatchNorm."""
     return batch_norm(y, f"{site.conv.name}_bn")
 
 
 @step("image_norm")
-def image_norm(y: Any, site: Site) -> Any:
+def image_norm(y: Tensor, site: Site) -> Tensor:
     """BinaryE's BatchNorm of the image, without a factor."""
     name = f"{site.conv.name}_image_bn"
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=2e-5, scale=False, name=name)(y)
 
 
 @step("second_norm")
-def second_norm(y: Any, site: Site) -> Any:
+def second_norm(y: Tensor, site: Site) -> Tensor:
     """BinaryE's BatchNorm behind the max-pool of its stem."""
     return batch_norm(y, f"{site.conv.name}_second_bn")
 
 
 @step("pool")
-def pool(y: Any, site: Site) -> Any:
+def pool(y: Tensor, site: Site) -> Tensor:
     """The max-pool of a stem."""
     return keras.layers.MaxPooling2D(3, strides=2, padding="same", name=f"{site.conv.name}_pool")(y)

@@ -1,8 +1,6 @@
 """Scales and shifts of what a convolution gives, or of what it reads."""
 
-from typing import Any
-
-from larq_el._keras import keras
+from larq_el._keras import Tensor, keras
 from larq_el.layers import ActivationScale, ChannelBias, InteractedBitcount, LearnedScale
 from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
 from larq_el.zoo.steps.site import Site, step
@@ -12,7 +10,7 @@ REDUCTION = 8
 
 
 @step("k")
-def k(y: Any, site: Site) -> Any:
+def k(y: Tensor, site: Site) -> Tensor:
     """K, the scale of the activations (equation 3)."""
     conv = site.conv
     scale = ActivationScale(
@@ -22,13 +20,13 @@ def k(y: Any, site: Site) -> Any:
 
 
 @step("gain")
-def gain(y: Any, site: Site) -> Any:
+def gain(y: Tensor, site: Site) -> Tensor:
     """XNOR-Net++'s learned scale."""
     return LearnedScale(name=f"{site.conv.name}_gain")(y)
 
 
 @step("rescale")
-def rescale(y: Any, site: Site) -> Any:
+def rescale(y: Tensor, site: Site) -> Tensor:
     """Real-to-Binary's data-driven channel scale: a squeeze-and-excitation of the input before its sign."""
     name = f"{site.conv.name}_rescale"
     hidden = max(1, site.conv_input.shape[-1] // REDUCTION)
@@ -47,13 +45,13 @@ def rescale(y: Any, site: Site) -> Any:
 
 
 @step("interact")
-def interact(y: Any, site: Site) -> Any:
+def interact(y: Tensor, site: Site) -> Tensor:
     """CI-Net's interacted bitcount."""
     fan_in = site.conv.kernel_size**2 * site.conv_input.shape[-1]
     return InteractedBitcount(THRESHOLD * fan_in, STRENGTH * fan_in, name=f"{site.conv.name}_interact")(y)
 
 
 @step("shift")
-def shift(y: Any, site: Site) -> Any:
+def shift(y: Tensor, site: Site) -> Tensor:
     """ReActNet's learned threshold of the sign."""
     return ChannelBias(name=f"{site.conv.name}_shift")(y)

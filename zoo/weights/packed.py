@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Layer, Model, keras, tf
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
 from larq_el.introspection import is_binary
@@ -83,7 +83,7 @@ class _Weight:
 
 
 def save_weights(
-    model: Any, path: str | os.PathLike[str], *, keep_latent: bool = False, overwrite: bool = False
+    model: Model, path: str | os.PathLike[str], *, keep_latent: bool = False, overwrite: bool = False
 ) -> PackedReport:
     """Writes the weights of a model, with binary kernels as bits: what is needed to run it.
 
@@ -138,7 +138,7 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> int:
     return len(buffer.getvalue())
 
 
-def load_packed(model: Any, path: str | os.PathLike[str]) -> None:
+def load_packed(model: Model, path: str | os.PathLike[str]) -> None:
     """Loads a file of `save_weights` into a model of the same topology.
 
     The latent weights of kernels that are stored as bits become numbers that are quantized to the same values; training
@@ -170,7 +170,7 @@ def load_packed(model: Any, path: str | os.PathLike[str]) -> None:
     keras.backend.batch_set_value([(weights[key].variable, value) for key, value in values.items()])
 
 
-def _weights(model: Any) -> dict[str, _Weight]:
+def _weights(model: Model) -> dict[str, _Weight]:
     """The weights of a model and of those inside it, by names that do not depend on their order."""
     if not isinstance(model, keras.Model) or not model.built:
         raise UserError(f"model must be a Keras model that has been built, got {model!r}; call it on an image first.")
@@ -179,7 +179,7 @@ def _weights(model: Any) -> dict[str, _Weight]:
     return found
 
 
-def _collect(model: Any, prefix: str, found: dict[str, _Weight]) -> None:
+def _collect(model: Model, prefix: str, found: dict[str, _Weight]) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             _collect(layer, f"{prefix}{layer.name}/", found)
@@ -189,7 +189,7 @@ def _collect(model: Any, prefix: str, found: dict[str, _Weight]) -> None:
     _add(model, f"{prefix}model/", found)
 
 
-def _add(layer: Any, prefix: str, found: dict[str, _Weight]) -> None:
+def _add(layer: Layer, prefix: str, found: dict[str, _Weight]) -> None:
     known = {id(weight.variable) for weight in found.values()}
     for variable in layer.weights:
         if id(variable) in known:
@@ -203,7 +203,7 @@ def _add(layer: Any, prefix: str, found: dict[str, _Weight]) -> None:
         found[key] = _Weight(variable, quantizer if is_binary(quantizer) else None, layer.compute_dtype)
 
 
-def _header(model: Any) -> np.ndarray:
+def _header(model: Model) -> np.ndarray:
     text = json.dumps({"format": FORMAT, "version": VERSION, "model": model.name})
     return np.frombuffer(text.encode(), np.uint8)
 
