@@ -108,9 +108,9 @@ class CentredWeightClip(lq.constraints.WeightClip):
     W <- clip(W - mean_c(W), -1, 1) after each step, with one mean for each filter and tap. The paper does not mention
     it; the authors' code does it before each forward pass.
 
-    >>> kernel = tf.reshape([0.1, 0.3, -2.0, 2.0], (1, 1, 2, 2))  # filters (0.1, -2) and (0.3, 2), means -0.95 and 1.15
-    >>> CentredWeightClip()(kernel).numpy().round(2).ravel().tolist()
-    [1.0, -0.85, -1.0, 0.85]
+    >>> kernel = tf.reshape([0.0, 0.5, -4.0, 1.0], (1, 1, 2, 2))  # filters (0, -4) and (0.5, 1), means -2 and 0.75
+    >>> CentredWeightClip()(kernel).numpy().ravel().tolist()
+    [1.0, -0.25, -1.0, 0.25]
 
     # Arguments
         clip_value: largest magnitude of a weight.

@@ -10,8 +10,8 @@ class LeakyClip(keras.layers.Layer):
     """clip(x, -1, 1) + slope (x - clip(x, -1, 1)): the identity between -1 and 1, and flat outside.
 
     >>> import tensorflow as tf
-    >>> LeakyClip()(tf.constant([-3.0, -0.5, 1.0, 2.0])).numpy().round(3).tolist()  # -1 - 0.1 * 2, and 1 + 0.1 * 1
-    [-1.2, -0.5, 1.0, 1.1]
+    >>> LeakyClip(0.25)(tf.constant([-3.0, -0.5, 1.0, 2.0])).numpy().tolist()  # -1 - 0.25 * 2, and 1 + 0.25 * 1
+    [-1.5, -0.5, 1.0, 1.25]
 
     # Arguments
         slope: outside of [-1, 1].

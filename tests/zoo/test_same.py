@@ -33,6 +33,7 @@ def test_a_network_is_the_same_as_each_of_its_other_names():
 
 def blocks(name):
     """The layers of the blocks, with what each of them reads from within its block."""
+    keras.backend.clear_session()  # quantizers are numbered
     config = zoo.create_model(name, input_shape=(64, 64, 3), width=0.125, classes=10).get_config()
     layers = [layer for layer in config["layers"] if layer["name"].startswith("stage")]
     outer = re.compile(r'"(stem|image)\w*"')  # the first block's input comes from another stem
