@@ -19,7 +19,7 @@ import numpy as np
 
 from larq_el._keras import keras, lq
 from larq_el.benchmark import environment
-from larq_el.benchmark.local import RUNTIMES, interleave
+from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 from larq_el.tflite.flatbuffer import Flatbuffer
@@ -91,7 +91,7 @@ CASES: dict[str, Callable[[int, int], tuple[bytes, bytes]]] = {
 def measure(name: str, size: int, channels: int, runs: int) -> str:
     """A row of the table."""
     pair = CASES[name](size, channels)
-    jobs = [RUNTIMES[runtime](Flatbuffer(content), 1) for runtime in ("lce-indirect", "native") for content in pair]
+    jobs = [inference(Flatbuffer(content), runtime) for runtime in ("lce-indirect", "native") for content in pair]
     medians = [float(np.median(times)) for times in interleave(jobs, runs=runs, warmup=5, clock=time.thread_time)]
     columns = []
     for before, after in (medians[:2], medians[2:]):

@@ -17,7 +17,7 @@ import numpy as np
 
 from larq_el._keras import keras, lq, tf
 from larq_el.benchmark import environment
-from larq_el.benchmark.local import RUNTIMES, interleave
+from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert, inspect
 from larq_el.files import write_atomically
 from larq_el.layers import ElasticLink
@@ -125,7 +125,7 @@ def lce_run(content: bytes, xnnpack: bool) -> Callable[[], Any]:
 
 
 def stock_run(content: bytes) -> Callable[[], Any]:
-    return RUNTIMES["stock"](Flatbuffer(content), 1)
+    return inference(Flatbuffer(content), "stock")
 
 
 def measure(kind: str, shape: tuple[int, int, int], runs: int) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from larq_el import zoo
 from larq_el.benchmark import environment
-from larq_el.benchmark.local import RUNTIMES, interleave
+from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 from larq_el.tflite.flatbuffer import Flatbuffer
@@ -45,7 +45,7 @@ def measure(name: str, runs: int) -> str:
                 image = np.random.default_rng(1).normal(size=loaded.input_shapes[0]).astype(np.float32)
                 jobs.append(lambda loaded=loaded, image=image: loaded.interpreter.predict([image]))
             else:
-                jobs.append(RUNTIMES[runtime](Flatbuffer(conversion.flatbuffer), 1))
+                jobs.append(inference(Flatbuffer(conversion.flatbuffer), runtime))
     times = interleave(jobs, runs=runs, warmup=5, clock=time.thread_time)
     before, after, native_before, native_after = (1e3 * float(np.median(row)) for row in times)
     gone = sum(folded.operators.values()) if folded is not None else 0

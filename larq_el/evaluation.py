@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from larq_el.data.dataset import image_size_of
-from larq_el.data.load import load_dataset
+from larq_el.data.image_size import image_size_of
 from larq_el.errors import UserError
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.runners import fitting, installed, started
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Predictor:
         predict: from images (N, H, W, 3) to scores (N, classes).
         image_size: (H, W) in pixels.
         classes: number of classes.
+        runtime: what computes, a name of `larq_el.tflite.runners.RUNNERS` or "keras".
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
     image_size: tuple[int, int]
     classes: int
+    runtime: str = "keras"
 
 
 def keras_predictor(model: Any) -> Predictor:
@@ -33,35 +36,38 @@ def keras_predictor(model: Any) -> Predictor:
 
 
 def flatbuffer_predictor(
-    path: str | os.PathLike[str], *, num_threads: int = 1, runtime: Literal["lce", "native"] = "lce"
+    path: str | os.PathLike[str], *, num_threads: int = 1, runtime: str | None = None
 ) -> Predictor:
-    """Of a `.tflite` file, by LCE's interpreter with its fast kernel, or by the native runtime.
+    """Of a `.tflite` file; of several outputs the first.
+
+    # Arguments
+        path: of the file.
+        num_threads: of the runtime.
+        runtime: a name of `larq_el.tflite.runners.RUNNERS`; None for the fastest of LCE's that is installed, or else
+            the native one; for a file without LCE's operators the stock one.
 
     # Raises
-        ValueError: where the file is not a TFLite model that the runtime can run.
+        ValueError: where the file is not a TFLite model, or the runtime cannot run it.
     """
-    from larq_el.tflite.flatbuffer import Flatbuffer
-
     flatbuffer = Flatbuffer(path)
-    content = flatbuffer.content
-    from larq_el.tflite.probe import check_runs
-
-    check_runs(content, repr(os.fspath(path)), runtime="native" if runtime == "native" else "lce-indirect")
-    if runtime == "native":
-        from larq_el.runtime import Interpreter
-
-        native = Interpreter(content, num_threads=num_threads)
-        return Predictor(native.predict, image_size_of(native.input_shape), native.output_shape[-1])
-    from larq_el.tflite.lce import interpreter, predict
-
-    loaded = interpreter(content, num_threads=num_threads, indirect=True, xnnpack=True)
-    size = image_size_of(tuple(loaded.input_shapes[0]))
+    name = runtime or _preferred(installed(fitting(flatbuffer)))
+    predict = started(flatbuffer, name, num_threads).predict
+    tensor = flatbuffer.tensors[flatbuffer.inputs[0]]
+    batch = tensor.shape[0] if tensor.shape else 1
 
     def reals(images: np.ndarray) -> np.ndarray:
-        (scores, *_) = predict(loaded, [flatbuffer.stored(flatbuffer.inputs[0], images)])
-        return flatbuffer.real(flatbuffer.outputs[0], scores)
+        stored = flatbuffer.stored(tensor.index, images)
+        whole = -len(stored) % batch
+        filled = np.concatenate([stored, np.zeros((whole, *stored.shape[1:]), stored.dtype)])
+        parts = [predict([filled[at : at + batch]])[0] for at in range(0, len(filled), batch)]
+        return flatbuffer.real(flatbuffer.outputs[0], np.concatenate(parts)[: len(images)])
 
-    return Predictor(reals, size, loaded.output_shapes[0][-1])
+    classes = flatbuffer.tensors[flatbuffer.outputs[0]].shape[-1]
+    return Predictor(reals, image_size_of(tuple(tensor.shape)), classes, name)
+
+
+def _preferred(names: list[str]) -> str:
+    return "lce-indirect" if "lce-indirect" in names else names[0]
 
 
 def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: int | None = None) -> tuple[float, int]:
@@ -78,6 +84,8 @@ def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: in
     # Raises
         ValueError: where the data set has another number of classes.
     """
+    from larq_el.data.load import load_dataset
+
     data = load_dataset(dataset, data_dir)
     if predictor.classes != len(data.class_names):
         raise UserError(f"the model has {predictor.classes} classes and {dataset!r} has {len(data.class_names)}.")

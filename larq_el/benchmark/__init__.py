@@ -1,6 +1,6 @@
 """Latency of flatbuffers."""
 
 from larq_el.benchmark.environment import environment
-from larq_el.benchmark.local import RUNTIMES, Measurement, benchmark
+from larq_el.benchmark.local import Measurement, benchmark
 
-__all__ = ["RUNTIMES", "Measurement", "benchmark", "environment"]
+__all__ = ["Measurement", "benchmark", "environment"]

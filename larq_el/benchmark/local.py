@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from larq_el.errors import UserError, closest, one_line
+from larq_el.errors import UserError, one_line
 from larq_el.runtime.interpreter import MOST_THREADS
 from larq_el.tflite.flatbuffer import Flatbuffer
-from larq_el.tflite.probe import check_runs
+from larq_el.tflite.runners import fitting, installed, started
 
 Run = Callable[[], Any]
 
@@ -28,7 +28,7 @@ class Measurement:
 
     # Attributes
         path: the `.tflite` file.
-        runtime: a name of `RUNTIMES`.
+        runtime: a name of `larq_el.tflite.runners.RUNNERS`.
         bytes: size of the file.
         milliseconds: of each timed run, in order.
     """
@@ -75,8 +75,8 @@ def benchmark(
 
     # Arguments
         paths: `.tflite` files.
-        runtimes: names of `RUNTIMES`; None for "lce", "lce-indirect" and "native" where a model has LCE's operators,
-            "stock" where it has none.
+        runtimes: names of `larq_el.tflite.runners.RUNNERS`; None for those that are installed: "lce", "lce-indirect"
+            and "native" where a model has LCE's operators, "stock" where it has none.
         num_threads: threads of each interpreter.
         runs: timed runs of each model in each runtime.
         warmup: runs of each before them that are not timed, besides one that shows that the model runs at all.
@@ -92,8 +92,8 @@ def benchmark(
     jobs = []
     for path in map(Path, paths):
         model = Flatbuffer(path)
-        for runtime in _runtimes_for(model, runtimes, path):
-            jobs.append((path, runtime, len(model.content), _started(path, model, runtime, num_threads)))
+        for runtime in runtimes or installed(fitting(model)):
+            jobs.append((path, runtime, len(model.content), inference(model, runtime, num_threads)))
     times = interleave([run for *_, run in jobs], runs=runs, warmup=warmup)
     return [
         Measurement(path, runtime, size, tuple(1e3 * seconds for seconds in row))
@@ -146,74 +146,28 @@ def interleave(
     return times
 
 
-def _runtimes_for(model: Flatbuffer, runtimes: Sequence[str] | None, path: Path) -> Sequence[str]:
-    binary = sorted({operator.name for operator in model.all_operators if operator.name.startswith("Lce")})
-    if runtimes is None:
-        return ("lce", "lce-indirect", "native") if binary else ("stock",)
-    for name in runtimes:
-        if name not in RUNTIMES:
-            raise UserError(f"there is no runtime {name!r}; {closest(name, RUNTIMES)}")
-        if name == "stock" and binary:
-            raise UserError(f"{str(path)!r} holds {binary[0]}, which the stock runtime cannot run; use 'native'.")
-    return runtimes
+def inference(model: Flatbuffer, runtime: str, num_threads: int = 1) -> Run:
+    """One inference as a function that has run once: some models load, and fail only then.
 
+    # Arguments
+        model: the flatbuffer.
+        runtime: a name of `larq_el.tflite.runners.RUNNERS`.
+        num_threads: of the runtime.
 
-def _started(path: Path, model: Flatbuffer, runtime: str, num_threads: int) -> Run:
-    """One inference as a function that has run once: some models load, and fail only then."""
-    check_runs(model.content, model.name, runtime=runtime)
+    # Raises
+        ValueError: where the runtime does not run the model.
+    """
     try:
-        run = RUNTIMES[runtime](model, num_threads)
+        run = started(model, runtime, num_threads).timed(_random_inputs(model))
         run()
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"{str(path)!r} does not run in {runtime!r}: {one_line(error)}.") from error
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{model.name} does not run in {runtime!r}: {one_line(error)}.") from error
     return run
 
 
-def _inputs(model: Flatbuffer) -> list[np.ndarray]:
-    """Random reals, as each input holds them."""
+def _random_inputs(model: Flatbuffer) -> list[np.ndarray]:
+    """Random reals, as each input of a flatbuffer holds them."""
     random = np.random.default_rng(0)
     return [model.stored(tensor, random.normal(size=model.tensors[tensor].shape)) for tensor in model.inputs]
-
-
-def _lce(model: Flatbuffer, num_threads: int, *, indirect: bool) -> Run:
-    """LCE's interpreter, with XNNPACK for the float part; its one call copies the input and the output too."""
-    from larq_el.tflite.lce import interpreter
-
-    loaded = interpreter(model.content, num_threads=num_threads, indirect=indirect, xnnpack=True)
-    inputs = _inputs(model)
-    return lambda: loaded.interpreter.predict(inputs)
-
-
-def _stock(model: Flatbuffer, num_threads: int) -> Run:
-    """The LiteRT runtime, with XNNPACK."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(model_content=model.content, num_threads=num_threads)
-        interpreter.allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"the stock runtime cannot run the model: {error}.") from error
-    return _invocation(interpreter, model)
-
-
-def _native(model: Flatbuffer, num_threads: int) -> Run:
-    """The LiteRT runtime with the native delegate, and XNNPACK for the float part."""
-    from larq_el.runtime.interpreter import stock_interpreter
-
-    return _invocation(stock_interpreter(model.content, num_threads=num_threads), model)
-
-
-def _invocation(interpreter: Any, model: Flatbuffer) -> Run:
-    """One inference of a stock interpreter, whose input is set before."""
-    for detail, value in zip(interpreter.get_input_details(), _inputs(model), strict=True):
-        interpreter.set_tensor(detail["index"], value)
-    return interpreter.invoke
-
-
-RUNTIMES: dict[str, Callable[[Flatbuffer, int], Run]] = {
-    "lce": lambda model, threads: _lce(model, threads, indirect=False),
-    "lce-indirect": lambda model, threads: _lce(model, threads, indirect=True),
-    "native": _native,
-    "stock": _stock,
-}
-"""Name to a function of a model and a number of threads, that gives one inference as a function."""

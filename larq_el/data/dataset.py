@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import Model, keras, tf
+from larq_el._keras import tf
 from larq_el.data.augmentation import augment, central
 from larq_el.data.preprocessing import preprocess_input
-from larq_el.errors import UserError
 
 SHUFFLE_BUFFER = 50_000
 """Examples: all of CIFAR-10 and of other sets that are kept in memory."""
@@ -80,15 +79,3 @@ class ImageDataset:
         batches: Iterator[Any] = self.test_batches(image_size=image_size, limit=count).as_numpy_iterator()
         images, labels = zip(*batches, strict=True)
         return np.concatenate(images), np.concatenate(labels)
-
-
-def image_size_of(model: Model) -> tuple[int, int]:
-    """(H, W) in pixels of a model's image.
-
-    # Raises
-        ValueError: where the model has several inputs, or its sizes are not fixed.
-    """
-    shape = model.input_shape if isinstance(model, keras.Model) else model
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[-1] != 3:
-        raise UserError(f"the model must take one RGB image of fixed size, (N, H, W, 3), and takes {shape}.")
-    return shape[1], shape[2]

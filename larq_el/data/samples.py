@@ -36,7 +36,7 @@ def load_samples(
     if count < 1:
         raise UserError(f"the number of samples must be at least 1, got {count}.")
     if Path(source).suffix != ".npz":
-        from larq_el.data.dataset import image_size_of
+        from larq_el.data.image_size import image_size_of
         from larq_el.data.load import load_dataset
 
         images, labels = load_dataset(os.fspath(source), data_dir).samples(count, image_size_of(model))

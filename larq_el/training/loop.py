@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import Model, keras, tf
-from larq_el.data.dataset import ImageDataset, image_size_of
+from larq_el.data.dataset import ImageDataset
+from larq_el.data.image_size import image_size_of
 from larq_el.errors import UserError
 from larq_el.files import write_atomically
 from larq_el.zoo.recipes import Recipe

@@ -8,7 +8,7 @@ import pytest
 from larq_el import zoo
 from larq_el._keras import keras, tf
 from larq_el.data.augmentation import augment, central
-from larq_el.data.dataset import image_size_of
+from larq_el.data.image_size import image_size_of
 from larq_el.errors import UserError
 from larq_el.training import load_dataset, train
 from larq_el.training.loop import learning_rate_schedule
