@@ -4,7 +4,7 @@ Two things do not follow from the paper's text, and are read as follows.
 
 - Table 2: S-ResNet26 has a shortcut around the 3x3 already, and what EL_i adds there is not said. An Elastic-Link on a
   convolution of equal width and fixed gamma is that shortcut, so that our EL_2 and EL_3 are the same network; the paper
-  reports 62.1 and 63.2 for them.
+  reports 62.1 and 63.2 for them. `readings` has EL_1 and EL_2 without that shortcut.
 - Table 4: K scales the first convolution where it is binary, as in "our subsequent experiments"; the paper's 59.4 for
   the binary one is neither its 59.8 with K (Table 1) nor its 58.7 without.
 
