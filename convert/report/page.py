@@ -2,7 +2,8 @@
 
 from html import escape
 
-from larq_el.convert.report.report import Convolution, Report
+from larq_el.convert.report.report import Report
+from larq_el.tables import as_html
 
 WIDTH, ROW = 900, 18
 """Of the chart, in pixels: its width, and the height of a convolution's row."""
@@ -31,7 +32,7 @@ def page(report: Report, title: str) -> str:
     >>> "<b>" in page(Report((), {}, 0), "<b>")
     False
     """
-    parts = [
+    lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
@@ -41,81 +42,13 @@ def page(report: Report, title: str) -> str:
         "</head>",
         "<body>",
         f"<h1>{escape(title)}</h1>",
-        f"<p>{_summary(report)}</p>",
-        "<h2>Runtimes</h2>",
-        _table(["runtime", "runs it fully", "what keeps it from that, or has to be set"], _runtime_rows(report)),
-        f"<p>{_proof(report)}</p>",
         "<h2>Where the multiply-accumulates and the bytes are</h2>",
         _chart(report),
-        "<h2>Convolutions and dense layers</h2>",
-        _table(["layer", "operator", "kernel", "MACs", "bytes", "why float, or wrong"], _layer_rows(report)),
-        "<h2>What would make it faster</h2>",
-        _table(["change", "layers", "gain"], [[one.change, ", ".join(one.layers), one.gain] for one in report.advice]),
-        "<h2>Operators</h2>",
-        _table(["operator", "number", "bytes of constants"], _operator_rows(report)),
-        "<h2>Inputs and outputs</h2>",
-        _table(["", "name", "shape", "type"], _port_rows(report)),
+        as_html(report.parts()),
         "</body>",
         "</html>",
     ]
-    return "\n".join(parts) + "\n"
-
-
-def _summary(report: Report) -> str:
-    binary = sum(conv.binary for conv in report.convolutions)
-    return (
-        f"{report.bytes:,} bytes: {report.binary_bytes:,} of binary convolutions, {report.float_bytes:,} of other "
-        f"constants. {binary} binary and {len(report.convolutions) - binary} float convolutions and dense layers; "
-        f"{report.binary_macs:,} binary and {report.float_macs:,} float multiply-accumulates."
-    )
-
-
-def _proof(report: Report) -> str:
-    if report.proof is None:
-        return "Not proven: the file was not compared with a Keras model."
-    proof = report.proof
-    apart = [*(f"{name} (random)" for name in proof.random), *proof.unproven]
-    rest = f" Not proven: {', '.join(apart)}." if apart else ""
-    return escape(f"Equal to the Keras model, layer by layer, in {', '.join(proof.runtimes)}.{rest}")
-
-
-def _runtime_rows(report: Report) -> list[list[str]]:
-    return [
-        [runtime.name, "yes" if runtime.runs else "no", ", ".join(runtime.missing) or runtime.refused or runtime.note]
-        for runtime in report.runtimes
-    ]
-
-
-def _layer_rows(report: Report) -> list[list[str]]:
-    return [
-        [conv.layer, conv.operator, _kernel(conv), f"{conv.macs:,}", f"{conv.bytes:,}", conv.fault or conv.reason]
-        for conv in report.convolutions
-    ]
-
-
-def _kernel(conv: Convolution) -> str:
-    return "x".join(map(str, conv.kernel))
-
-
-def _operator_rows(report: Report) -> list[list[str]]:
-    return [[name, f"{count:,}", f"{report.operator_bytes.get(name, 0):,}"] for name, count in report.operators.items()]
-
-
-def _port_rows(report: Report) -> list[list[str]]:
-    ports = [("input", port) for port in report.inputs] + [("output", port) for port in report.outputs]
-    return [[kind, port.name, "x".join(map(str, port.shape)), port.dtype] for kind, port in ports]
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = ["<table>", "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>"]
-    for row in rows:
-        cells = (f'<td class="n">{value}</td>' if _is_number(value) else f"<td>{escape(value)}</td>" for value in row)
-        lines.append("<tr>" + "".join(cells) + "</tr>")
-    return "\n".join([*lines, "</table>"])
-
-
-def _is_number(value: str) -> bool:
-    return value.replace(",", "").isdecimal() and value.isascii()
+    return "\n".join(lines) + "\n"
 
 
 def _chart(report: Report) -> str:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from larq_el.convert.report.advice import Advice
+from larq_el.convert.report.tables import parts_of
+from larq_el.tables import Parts, Shown
 from larq_el.tflite.runtimes import Runtime
 
 
@@ -123,7 +125,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Shown):
     """What a flatbuffer is made of.
 
     # Attributes
@@ -185,6 +187,10 @@ class Report:
     def faulty(self) -> list[Convolution]:
         """Convolutions that LCE's fast kernels compute wrongly."""
         return [conv for conv in self.convolutions if conv.fault]
+
+    def parts(self) -> Parts:
+        """Tables and sentences, which `print(report)` shows, and a notebook."""
+        return parts_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

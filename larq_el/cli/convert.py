@@ -8,7 +8,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.app import CheckError
-from larq_el.cli.tables import print_report, visible
+from larq_el.cli.tables import print_parts
 from larq_el.errors import UserError
 
 
@@ -88,10 +88,9 @@ def command(
     if as_json:
         options.print_json({**document, "output": None if refusal else str(output)})
     else:
-        print_report(conversion.report, str(output))
-        _print_folding(conversion.report)
-        _print_check(conversion.report)
-        _print_proof(conversion.report)
+        print_parts(conversion.report.parts())
+        if conversion.report.proof is None:
+            click.echo("Not proven (--no-proof): nobody has compared the file with the model.")
     if refusal:
         raise CheckError(refusal)
     conversion.save(output, overwrite=overwrite)
@@ -110,71 +109,6 @@ def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dic
 
     arrays, labels = load_samples(samples, model, count, data_dir=data_dir)
     return {"samples": arrays, "labels": labels}
-
-
-def _same(report: Any) -> str:
-    """What samples have in common that agree."""
-    from larq_el.tflite.agreement import has_classes
-
-    return "the same class" if all(has_classes(port.shape) for port in report.outputs) else "outputs that agree"
-
-
-def _print_folding(report: Any) -> None:
-    folding = report.folding
-    if folding is None:
-        return
-    if folding.refused:
-        click.echo(f"Nothing is folded: {visible(folding.refused)!r} would not be what it was. Please report that.")
-        return
-    measured = ""
-    if folding.samples:
-        measured = (
-            f"; {_same(report)} for {folding.agreement:.2%} of {folding.samples} samples, outputs differ by at most "
-            f"{folding.max_abs_diff:.2g}"
-        )
-    gone = ", ".join(f"{count} {name}" for name, count in folding.operators.items())
-    click.echo(f"Folded, as inference does not need them: {gone}{measured}.")
-
-
-def _print_check(report: Any) -> None:
-    check = report.float_check
-    if check is None:
-        return
-    accuracy = ""
-    if check.top1_after is not None:
-        accuracy = (
-            f"top-1 {check.top1_before:.2%} before and {check.top1_after:.2%} after "
-            f"(standard error of the difference {check.top1_error:.2%}), "
-        )
-    calibrated = f"calibrated on {check.calibrated_on} other samples; " if check.calibrated_on else ""
-    click.echo(
-        f"{check.float_ops}: {accuracy}{_same(report)} for {check.agreement:.2%} of {check.samples} samples; "
-        f"{calibrated}{_size(check.bytes_before)} before and {_size(check.bytes_after)} after."
-    )
-
-
-def _print_proof(report: Any) -> None:
-    proof = report.proof
-    if proof is None:
-        click.echo("Not proven (--no-proof): nobody has compared the file with the model.")
-        return
-    samples = "a sample" if proof.samples == 1 else f"{proof.samples} samples"
-    click.echo(
-        f"Proven on {samples} against Keras, {proof.compared} tensors on equal inputs, in {', '.join(proof.runtimes)}."
-    )
-    if proof.random:
-        click.echo(f"Outputs are random: {', '.join(map(visible, proof.random))} computes something else each time.")
-    if proof.unproven:
-        click.echo(
-            f"Not proven: {', '.join(map(visible, proof.unproven))}, whose signs inside nobody sees, or which LCE is "
-            "known to compute wrongly."
-        )
-    for runtime, reason in proof.refused.items():
-        click.echo(f"{runtime} cannot run it: {visible(reason)}")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
 def _write_report(path: Path, document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from larq_el.cli import options
-from larq_el.cli.tables import print_report, print_rows, visible
+from larq_el.cli.tables import print_parts, visible
 
 
 @click.command("inspect")
@@ -36,17 +36,5 @@ def command(file: str, html: Path | None, overwrite: bool, no_trial: bool, as_js
     if as_json:
         options.print_json({"file": file, **report.to_dict()})
         return
-    print_report(report, file)
-    sizes = [
-        [name, f"{count:,}", f"{report.operator_bytes.get(name, 0):,}"] for name, count in report.operators.items()
-    ]
-    print_rows("operators", ["operator", "number", "bytes of constants"], sizes)
-    for runtime in report.runtimes:
-        if runtime.runs:
-            click.echo(f"{runtime.name} runs it fully{f', with {runtime.note}' if runtime.note else ''}.")
-        else:
-            missing = ", ".join(map(visible, runtime.missing))
-            reason = f"it has no {missing}" if missing else visible(runtime.refused)
-            click.echo(f"{runtime.name} cannot run it: {reason}.")
-    if report.subgraphs > 1:
-        click.echo(f"It has {report.subgraphs} graphs: bodies of loops and branches, or other signatures, are counted.")
+    click.echo(visible(file))
+    print_parts(report.parts())
