@@ -16,7 +16,7 @@ import numpy as np
 from larq_el.benchmark import environment
 from larq_el.convert import convert, load_model
 from larq_el.convert.quantization.calibration import calibration_count
-from larq_el.convert.quantization.quantize import FLOAT_OPS, STATIC
+from larq_el.convert.quantization.names import FLOAT_OPS, STATIC
 from larq_el.data.image_size import image_size_of
 from larq_el.data.load import load_dataset
 from larq_el.files import write_atomically

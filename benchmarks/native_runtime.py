@@ -19,7 +19,7 @@ from larq_el import zoo
 from larq_el._keras import keras
 from larq_el.benchmark import Measurement, benchmark, environment
 from larq_el.convert import convert
-from larq_el.convert.quantization.quantize import STATIC
+from larq_el.convert.quantization.names import STATIC
 from larq_el.files import write_atomically
 
 BACKBONES = ("resnet26", "resnet50")

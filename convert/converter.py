@@ -14,7 +14,8 @@ from larq_el.convert.proof.batch import batch_for
 from larq_el.convert.proof.inside import Inside
 from larq_el.convert.proof.prover import Prover, with_proof
 from larq_el.convert.quantization.check import check_float_ops, difference_of
-from larq_el.convert.quantization.quantize import check_float_ops_name, quantize_float_ops
+from larq_el.convert.quantization.names import check_float_ops_name
+from larq_el.convert.quantization.quantize import quantize_float_ops
 from larq_el.convert.report.report import Folding, Report
 from larq_el.convert.report.structure import structure
 from larq_el.convert.tracing import run_converter

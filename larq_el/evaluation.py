@@ -1,16 +1,20 @@
 """Accuracy of a model, Keras or flatbuffer, by the same images."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from larq_el.data.image_size import image_size_of
+from larq_el.data.samples import check_labels, is_file, load_samples
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.runners import fitting, installed, started
+
+BATCH = 100
+"""Images that are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +23,20 @@ class Predictor:
 
     # Attributes
         predict: from images (N, H, W, 3) to scores (N, classes).
-        image_size: (H, W) in pixels.
+        image_shape: of the input, the batch first.
         classes: number of classes.
         runtime: what computes, a name of `larq_el.tflite.runners.RUNNERS` or "keras".
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
-    image_size: tuple[int, int]
+    image_shape: tuple[int | None, ...]
     classes: int
     runtime: str = "keras"
 
 
 def keras_predictor(model: Any) -> Predictor:
     """Of a `tf.keras.Model`."""
-    return Predictor(model.predict_on_batch, image_size_of(model), model.output_shape[-1])
+    return Predictor(model.predict_on_batch, model.input_shape, model.output_shape[-1])
 
 
 def flatbuffer_predictor(
@@ -63,52 +67,68 @@ def flatbuffer_predictor(
         return flatbuffer.real(flatbuffer.outputs[0], np.concatenate(parts)[: len(images)])
 
     classes = flatbuffer.tensors[flatbuffer.outputs[0]].shape[-1]
-    return Predictor(reals, image_size_of(tuple(tensor.shape)), classes, name)
+    return Predictor(reals, tensor.shape, classes, name)
 
 
 def _preferred(names: list[str]) -> str:
     return "lce-indirect" if "lce-indirect" in names else names[0]
 
 
-def evaluate(predictor: Predictor, dataset: str, data_dir: str | None, limit: int | None = None) -> tuple[float, int]:
-    """Top-1 accuracy on the test images of a data set.
+def evaluate(
+    predictor: Predictor, source: str, data_dir: str | None = None, count: int | None = None
+) -> tuple[float, int]:
+    """Top-1 accuracy on the test images of a data set, or on a file of samples.
 
     # Arguments
         predictor: see `keras_predictor` and `flatbuffer_predictor`.
-        dataset, data_dir: see `load_dataset`.
-        limit: number of images; None for all.
+        source, data_dir, count: see `larq_el.data.samples.load_samples`; a file must have `labels`.
 
     # Returns
         Accuracy from 0 to 1, and the number of images.
 
     # Raises
-        ValueError: where the data set has another number of classes.
+        ValueError: where the data set has another number of classes, or a label is none of the model's.
     """
+    if is_file(source):
+        (images,), labels = load_samples(source, ["image"], count)
+        if labels is None:
+            raise UserError(
+                f"{source!r} has no array 'labels' to tell right from wrong; add the classes under that name."
+            )
+        check_labels(labels, predictor.classes)
+        return top1(predictor.predict, _batches(images, labels))
     from larq_el.data.load import load_dataset
 
-    data = load_dataset(dataset, data_dir)
+    data = load_dataset(source, data_dir)
     if predictor.classes != len(data.class_names):
-        raise UserError(f"the model has {predictor.classes} classes and {dataset!r} has {len(data.class_names)}.")
-    return top1(predictor.predict, data.test_batches(image_size=predictor.image_size, limit=limit))
+        raise UserError(f"the model has {predictor.classes} classes and {source!r} has {len(data.class_names)}.")
+    batches = data.test_batches(image_size=image_size_of(predictor.image_shape), limit=count)
+    return top1(predictor.predict, batches.as_numpy_iterator())
 
 
-def top1(predict: Callable[[np.ndarray], np.ndarray], batches: Any) -> tuple[float, int]:
+def _batches(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for at in range(0, len(images), BATCH):
+        yield images[at : at + BATCH], labels[at : at + BATCH]
+
+
+def top1(
+    predict: Callable[[np.ndarray], np.ndarray], batches: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> tuple[float, int]:
     """Top-1 accuracy.
 
     # Arguments
         predict: from images (N, H, W, 3) to scores (N, classes).
-        batches: `tf.data.Dataset` of (images, labels), see `ImageDataset.test_batches`.
+        batches: of (images, labels).
 
     # Returns
         Accuracy from 0 to 1, and the number of images.
 
-    >>> import tensorflow as tf
-    >>> batches = tf.data.Dataset.from_tensors(([[0.0], [1.0]], [0, 0]))
+    >>> batches = [(np.array([[0.0], [1.0]]), np.array([0, 0]))]
     >>> top1(lambda x: np.concatenate([1 - x, x], axis=1), batches)
     (0.5, 2)
     """
     correct = total = 0
-    for images, labels in batches.as_numpy_iterator():
+    for images, labels in batches:
         correct += int((np.argmax(predict(images), axis=-1) == labels).sum())
         total += len(labels)
     return correct / total, total

@@ -12,8 +12,6 @@ from html import escape
 
 PLAIN = 200
 """Columns of a file or a pipe, which have no width of their own."""
-MOST_WORD = 24
-"""Characters of a word that are kept together where there is too little room."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,8 @@ def _rich(table: Table, width: int) -> object:
     rows = [[visible(row[at]) for at in kept] for row in table.rows]
     columns = [table.columns[at] for at in kept]
     words = [_longest_word([column, *(row[at] for row in rows)]) for at, column in enumerate(columns)]
-    if sum(words) + 3 * len(words) + 1 > width:
-        words = [min(word, MOST_WORD) for word in words]
+    while sum(words) + 3 * len(words) + 1 > width and max(words) > 1:
+        words[words.index(max(words))] -= 1
     shown = RichTable(title=visible(table.title))
     for at, column in enumerate(columns):
         numbers = all(_is_number(row[at]) for row in rows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from larq_el.convert.quantization.calibration import calibration_count
-from larq_el.convert.quantization.quantize import STATIC
+from larq_el.convert.quantization.names import STATIC
 from larq_el.convert.report.report import FloatCheck
 from larq_el.errors import UserError
 from larq_el.tflite.agreement import agree, differences, has_classes

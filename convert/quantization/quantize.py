@@ -10,12 +10,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from larq_el.convert.quantization.calibration import calibration_count, ranges
-from larq_el.errors import UserError, closest
+from larq_el.convert.quantization.names import STATIC, check_float_ops_name
+from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer, Operator, pack, unpack
 from larq_el.tflite.operators import QUANTIZE
 
-STATIC = "int8-static"
-"""The name of `FLOAT_OPS` that needs samples."""
 EXACT_SHARE = 0.02
 """By how much of its size a file of int8 weights may grow for the operators that keep float32."""
 
@@ -67,27 +66,6 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
 }
 """Recipes of ai-edge-quantizer, of which the last that fits an operator holds: weights to float16, or weights to int8
 and activations quantized as they come. `_INT8_STATIC` overrules that where activations have known ranges."""
-
-FLOAT_OPS = ("float32", *RECIPES)
-
-
-def check_float_ops_name(float_ops: str, *, samples: bool = True) -> None:
-    """Refuses an unknown name, and one that lacks what it needs.
-
-    # Arguments
-        float_ops: the name.
-        samples: whether there are samples.
-
-    # Raises
-        ValueError: where it is not one of `FLOAT_OPS`, or needs samples.
-    """
-    if float_ops not in FLOAT_OPS:
-        raise UserError(f"float_ops must be one of {', '.join(FLOAT_OPS)}; {closest(str(float_ops), FLOAT_OPS)}")
-    if float_ops == STATIC and not samples:
-        raise UserError(
-            f"float_ops {STATIC!r} needs samples to find the ranges of the activations: give some hundred real inputs "
-            "(samples=..., --samples), or 'int8', which needs none."
-        )
 
 
 def quantize_float_ops(

@@ -2,106 +2,21 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from larq_el.benchmark.devices.adb import AdbTarget
-from larq_el.benchmark.devices.device_info import Conditions, DeviceInfo, conditions, device_info
+from larq_el.benchmark.devices.device_info import DeviceInfo, conditions, device_info
 from larq_el.benchmark.devices.ssh import SshTarget
 from larq_el.benchmark.devices.target import LocalTarget, Target
 from larq_el.benchmark.devices.workspace import Workspace, workspace
 from larq_el.benchmark.local import Measurement, benchmark, check_counts
+from larq_el.benchmark.result import Result, Settings
 from larq_el.benchmark.tools.tool import profile, run_tool, tool_ready
 from larq_el.benchmark.tools.wheel import install, measure
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to measure.
-
-    # Attributes
-        runs, warmup: how many runs are timed, and not timed before them.
-        threads: of each interpreter.
-        cpus: hexadecimal mask of the processors to run on; None for all.
-        tool: a benchmark tool on this machine; None for one that the device has.
-        tool_arguments: further ones of the tool.
-        delegate: a shared library on this machine that the tool loads as an external delegate.
-        wheel: of larq_el, to measure with in place of a tool.
-        profile: whether to measure the operators too, in a call of its own.
-        folder: where on a device to work; None for its usual place.
-        ssh_config: a file to use in place of `~/.ssh/config`.
-        runtimes: of this machine, see `benchmark`.
-    """
-
-    runs: int = 50
-    warmup: int = 5
-    threads: int = 1
-    cpus: str | None = None
-    tool: Path | None = None
-    tool_arguments: tuple[str, ...] = ()
-    delegate: Path | None = None
-    wheel: Path | None = None
-    profile: bool = True
-    folder: str | None = None
-    ssh_config: str | None = None
-    runtimes: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """One model on one device; times in milliseconds, None for what was not measured.
-
-    # Attributes
-        path, bytes: the flatbuffer and its size.
-        target: the device, as the user names it.
-        runtime: what ran the model.
-        runs: how many were timed, which the tool may have cut short.
-        median_ms, mean_ms: of them; a tool prints the one or the other.
-        std_ms, min_ms, max_ms, low_ms, high_ms: their spread; the last two hold the middle half.
-        init_ms, first_ms: to load the model, and its first inference.
-        memory_mb: growth of the process.
-        split: time of one inference for each of `larq_el.benchmark.tools.profile.KINDS`.
-        operators: the same for each operator.
-        device: what it ran on.
-        before, after: the state of the device.
-        warnings: what the tool warned of.
-    """
-
-    path: Path
-    bytes: int
-    target: str
-    runtime: str
-    runs: int
-    device: DeviceInfo
-    before: Conditions
-    after: Conditions
-    median_ms: float | None = None
-    mean_ms: float | None = None
-    std_ms: float | None = None
-    min_ms: float | None = None
-    max_ms: float | None = None
-    low_ms: float | None = None
-    high_ms: float | None = None
-    init_ms: float | None = None
-    first_ms: float | None = None
-    memory_mb: float | None = None
-    split: dict[str, float] | None = None
-    operators: dict[str, float] | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def latency_ms(self) -> float:
-        """The median where there is one, the mean otherwise."""
-        value = self.mean_ms if self.median_ms is None else self.median_ms
-        assert value is not None
-        return value
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "path": str(self.path)}
 
 
 def parse_target(text: str, ssh_config: str | None = None) -> Target:
@@ -280,6 +195,7 @@ def _timed(result: Result, milliseconds: tuple[float, ...]) -> Result:
         max_ms=max(milliseconds),
         low_ms=low,
         high_ms=high,
+        milliseconds=milliseconds,
     )
 
 

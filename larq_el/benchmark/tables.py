@@ -7,45 +7,59 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from larq_el.benchmark.comparison import Result
 from larq_el.benchmark.devices.device_info import Conditions
+from larq_el.benchmark.environment import environment
+from larq_el.benchmark.result import Result, Settings
 from larq_el.benchmark.tools.profile import KINDS
 from larq_el.errors import UserError
+from larq_el.tables import Parts, Table
 
 PICTURES = (".png", ".svg", ".pdf")
 _WARM = 10.0
 """Degrees by which a device may grow warmer before its figures are doubted."""
 
 
-def rows(results: Sequence[Result], accuracy: dict[str, float]) -> tuple[list[str], list[list[str]]]:
-    """The columns and the rows of a table on the terminal.
+NOTE = (
+    "LCE's kernels are written for ARM: on x86 they are portable code, and their latencies say nothing of a device. "
+    "Compare ratios and medians of one call: machines drift."
+)
+
+
+def parts(results: Sequence[Result], accuracy: dict[str, float], settings: Settings) -> Parts:
+    """What is printed: a table, a line for each device, and what its figures should be doubted for.
 
     # Arguments
         results: of `compare`.
         accuracy: of files, by name; a column of its own where there is any.
+        settings: how it was measured.
     """
-    columns = ["file", "device", "runtime", "MB", "ms", "spread", "memory MB", *KINDS, "ratio"]
-    if accuracy:
-        columns.insert(4, "accuracy")
-    table = []
-    for result in results:
-        split = ["" if result.split is None else f"{result.split[kind]:.2f}" for kind in KINDS]
-        row = [
-            result.path.name,
-            result.target,
-            result.runtime,
-            f"{result.bytes / 1e6:.2f}",
-            f"{result.latency_ms:.3f} {'mean' if result.median_ms is None else 'median'}",
-            _spread(result),
-            "" if result.memory_mb is None else f"{result.memory_mb:.1f}",
-            *split,
-            f"{result.latency_ms / results[0].latency_ms:.2f}",
-        ]
-        if accuracy:
-            value = accuracy.get(result.path.name)
-            row.insert(4, "" if value is None else f"{value:.1%}")
-        table.append(row)
-    return columns, table
+    columns = ["file", "device", "runtime", "MB", "accuracy", "ms", "spread", "memory MB", *KINDS, "ratio"]
+    only_here = all(result.target == "local" for result in results)
+    rows = [_row(result, results[0], accuracy, device="" if only_here else result.target) for result in results]
+    yield Table(f"{settings.threads} thread(s), {runs_of(results)} runs", columns, rows)
+    yield from notes(results)
+    if any(result.target == "local" for result in results):
+        where = environment(settings.threads)
+        yield f"Here: Python {where['python']}, {where['packages']}."
+    if any(result.runtime.startswith("lce") and result.device.machine == "x86_64" for result in results):
+        yield NOTE
+
+
+def _row(result: Result, first: Result, accuracy: dict[str, float], *, device: str) -> list[str]:
+    split = ["" if result.split is None else f"{result.split[kind]:.2f}" for kind in KINDS]
+    right = accuracy.get(result.path.name)
+    return [
+        result.path.name,
+        device,
+        result.runtime,
+        f"{result.bytes / 1e6:.2f}",
+        "" if right is None else f"{right:.1%}",
+        f"{result.latency_ms:.3f} {'mean' if result.median_ms is None else 'median'}",
+        _spread(result),
+        "" if result.memory_mb is None else f"{result.memory_mb:.1f}",
+        *split,
+        f"{result.latency_ms / first.latency_ms:.2f}",
+    ]
 
 
 def runs_of(results: Sequence[Result]) -> str:
@@ -62,9 +76,8 @@ def notes(results: Sequence[Result]) -> list[str]:
         what = f"{device.model}, {device.os}, {device.kernel} {device.machine}, {device.cpu}, {device.cores} cores"
         lines[f"{result.target}: {what}."] = None
     for result in results:
-        lines[f"{result.path.name} on {result.target}: {_state(result.before)}, afterwards {_state(result.after)}."] = (
-            None
-        )
+        if states := [state for state in map(_state, (result.before, result.after)) if state]:
+            lines[f"{result.path.name} on {result.target}: {', afterwards '.join(states)}."] = None
         for doubt in _doubts(result):
             lines[f"Beware, {result.path.name} on {result.target}: {doubt}."] = None
     return list(lines)
@@ -158,9 +171,11 @@ def _spread(result: Result) -> str:
 
 
 def _state(state: Conditions) -> str:
-    celsius = "no temperature" if state.celsius is None else f"{state.celsius:.1f} °C"
-    mhz = "" if state.mhz is None else f" at {state.mhz:.0f} MHz"
-    return f"{' and '.join(state.governors) or 'no'} governor{mhz}, {celsius}"
+    """What is known of a device's state, "" for nothing."""
+    known = [f"{' and '.join(state.governors)} governor"] if state.governors else []
+    known += [] if state.mhz is None else [f"{state.mhz:.0f} MHz"]
+    known += [] if state.celsius is None else [f"{state.celsius:.1f} °C"]
+    return ", ".join(known)
 
 
 def _doubts(result: Result) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from larq_el._version import __version__
-from larq_el.cli.quiet import native_messages_hidden
-from larq_el.errors import DifferenceError, UserError, closest
+from larq_el.cli.exit import run
+from larq_el.errors import UserError, closest
 
 COMMANDS = {
     "zoo": "List the models, show one, or pack weights.",
@@ -20,10 +20,6 @@ COMMANDS = {
     "benchmark": "Measure the latency of flatbuffers on this machine.",
     "demo": "Train, convert, verify and benchmark small models, in minutes.",
 }
-
-
-class CheckError(Exception):
-    """A check that failed: its message goes to stderr, the exit status is 1."""
 
 
 class _Group(click.Group):
@@ -47,31 +43,13 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(cls=_Group, context_settings=HELP)
 @click.version_option(__version__, prog_name="larq-el")
 def group() -> None:
     """Binarized neural networks with Elastic-Link, from definition to device."""
-
-
-def run(command: click.Command, args: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 0, 1 for a failed check, 2 for a user's mistake."""
-    try:
-        with native_messages_hidden():
-            command.main(args=None if args is None else list(args), standalone_mode=False)
-    except UserError as error:
-        return _fail(str(error), 1 if isinstance(error, DifferenceError) else 2)
-    except click.UsageError as error:
-        return _fail(f"{error.format_message()} See --help.", 2)
-    except CheckError as error:
-        return _fail(str(error), 1)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted.", 130)
-    return 0
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"Error: {message}", file=sys.stderr)
-    return status
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -83,4 +61,7 @@ def lce_convert(args: Sequence[str] | None = None) -> None:
     """Entry point of `lce_convert`, the same as `larq-el convert`."""
     from larq_el.cli.convert import command
 
-    sys.exit(run(command, args))
+    alone = click.Command(
+        "lce_convert", HELP, command.callback, command.params, help=command.help, short_help=command.short_help
+    )
+    sys.exit(run(click.version_option(__version__, prog_name="lce_convert")(alone), args))

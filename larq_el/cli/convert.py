@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from larq_el.cli import options
-from larq_el.cli.app import CheckError
+from larq_el.cli.exit import CheckError
 from larq_el.cli.tables import print_parts
+from larq_el.convert.quantization.names import FLOAT_OPS, check_float_ops_name
 from larq_el.errors import UserError
 
 
@@ -19,21 +20,20 @@ from larq_el.errors import UserError
 @options.model_shape
 @click.option(
     "--float-ops",
+    type=click.Choice(FLOAT_OPS),
     default="float32",
     show_default=True,
-    help="What the full-precision rest computes with: float32, float16, int8 or int8-static.",
+    help="What the full-precision rest computes with.",
 )
-@click.option(
-    "--samples",
-    help="A data set, or an .npz file of inputs and labels, to measure on what folding changes and --float-ops costs; "
-    "int8-static is calibrated on the first 500 of them, at most half.",
+@options.samples(
+    1000,
+    "To measure on what folding changes and --float-ops costs (int8-static is calibrated on the first 500 of them, at "
+    "most half)",
 )
 @click.option("--no-folding", is_flag=True, help="Keep what inference does not need, such as gamma, as it is.")
 @click.option(
     "--no-proof", is_flag=True, help="Do not compare each layer with Keras; the report says that it is not proven."
 )
-@click.option("--count", default=1000, show_default=True, help="Number of --samples.")
-@click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")
 @options.imports
 @click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this JSON file.")
 @click.option("--allow-float", is_flag=True, help="Keep the file though a binary convolution stayed float.")
@@ -45,10 +45,8 @@ def command(
     output: Path,
     weights: str | None,
     float_ops: str,
-    samples: str | None,
     no_folding: bool,
     no_proof: bool,
-    count: int,
     data_dir: str | None,
     imports: tuple[str, ...],
     report: Path | None,
@@ -56,7 +54,7 @@ def command(
     allow_faulty: bool,
     overwrite: bool,
     as_json: bool,
-    **shape: Any,
+    **given: Any,
 ) -> None:
     """Convert MODEL to a Larq Compute Engine flatbuffer.
 
@@ -69,8 +67,9 @@ def command(
     files: convert those of people that you trust.
     """
     from larq_el.files import check_output
-    from larq_el.models.loading import check_source
+    from larq_el.models.source import check_source
 
+    samples, count = options.source_of(given)
     check_source(model)
     _check_arguments(output, report, samples, float_ops)
     for path in (output, report):
@@ -78,7 +77,7 @@ def command(
             check_output(path, overwrite=overwrite, reads=(model, weights, samples, *imports))
     from larq_el.convert import convert, load_model
 
-    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
+    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
     measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
     conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
@@ -97,17 +96,15 @@ def command(
 
 
 def _check_arguments(output: Path, report: Path | None, samples: str | None, float_ops: str) -> None:
-    from larq_el.convert.quantization.quantize import check_float_ops_name
-
     check_float_ops_name(float_ops, samples=samples is not None)
     if report is not None and report.absolute() == output.absolute():
         raise UserError(f"--report and --output are both {str(output)!r}; give two names.")
 
 
-def _measured(samples: str, model: Any, count: int, data_dir: str | None) -> dict[str, Any]:
+def _measured(samples: str, model: Any, count: int | None, data_dir: str | None) -> dict[str, Any]:
     from larq_el.data.samples import load_samples
 
-    arrays, labels = load_samples(samples, model, count, data_dir=data_dir)
+    arrays, labels = load_samples(samples, model.input_names, count, image_shape=model, data_dir=data_dir)
     return {"samples": arrays, "labels": labels}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from larq_el.benchmark.tables import NOTE
 from larq_el.cli import options
-from larq_el.cli.app import CheckError
-from larq_el.cli.benchmark import NOTE
+from larq_el.cli.exit import CheckError
 from larq_el.cli.tables import print_rows
 
 MODELS = {"el_resnet26": "EL-ResNet26", "s_resnet26": "the same without EL", "resnet26": "full precision"}

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from larq_el.tflite.probe import NAMES as RUNNERS
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 imports = click.option(
@@ -19,19 +21,62 @@ imports = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of a table.")
 
 
-def dataset(default: str | None = "digits") -> Callable[[Function], Function]:
-    """--dataset and --data-dir."""
+def runtime(text: str, *, multiple: bool = False) -> Callable[[Function], Function]:
+    """--runtime, by the names that all commands know.
+
+    # Arguments
+        text: for the help.
+        multiple: whether it may be given more than once; the parameter is then called `runtimes`.
+    """
+    name = "runtimes" if multiple else "runtime"
+    return click.option("--runtime", name, type=click.Choice(tuple(RUNNERS)), multiple=multiple, help=text)
+
+
+data_dir = click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")
+
+
+def samples(count: int | None, purpose: str, default: str | None = None) -> Callable[[Function], Function]:
+    """--samples, --count and --data-dir: a source of samples means the same in every command.
+
+    # Arguments
+        count: default of --count; None for all.
+        purpose: what they are for, for the help.
+        default: the source where none is given.
+    """
 
     def decorate(function: Function) -> Function:
-        function = click.option("--data-dir", help="Where TensorFlow Datasets keeps its data.")(function)
+        # what they were called before
+        for name in ("--dataset", "--inputs"):
+            function = click.option(name, f"old_{name.strip('-')}", hidden=True)(function)
+        function = data_dir(function)
+        function = click.option(
+            "--count", "--limit", type=int, default=count, show_default=count is not None, help="Number of --samples."
+        )(function)
         return click.option(
-            "--dataset",
+            "--samples",
             default=default,
             show_default=default is not None,
-            help="'digits' (embedded), or an image-classification set of TensorFlow Datasets such as cifar10.",
+            metavar="SOURCE",
+            help=f"{purpose}: 'digits' (embedded), an image-classification set of TensorFlow Datasets such as cifar10, "
+            "or an .npz file with an array for each input, and the classes as 'labels'.",
         )(function)
 
     return decorate
+
+
+def source_of(given: dict[str, Any]) -> tuple[str | None, int | None]:
+    """The source and the count among the options of `samples`, which are taken out.
+
+    # Arguments
+        given: the options.
+    """
+    source: str | None = given.pop("samples")
+    count: int | None = given.pop("count")
+    old: str | None = given.pop("old_dataset") or given.pop("old_inputs", None)
+    given.pop("old_inputs", None)
+    if source is not None and source.isdigit():  # once the name of the count
+        count, source = int(source), None
+    return old or source, count
 
 
 def model_shape(function: Function) -> Function:

@@ -10,7 +10,13 @@ from larq_el.cli import options
 
 @click.command("train")
 @click.argument("model")
-@options.dataset()
+@click.option(
+    "--dataset",
+    default="digits",
+    show_default=True,
+    help="'digits' (embedded), or an image-classification set of TensorFlow Datasets such as cifar10.",
+)
+@options.data_dir
 @click.option("--output", required=True, help="Folder for checkpoints, metrics and the trained model.")
 @click.option("--recipe", default="elastic_link", show_default=True, help="Recipe of larq_el.zoo.recipes.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
-from larq_el.cli.app import CheckError
+from larq_el.cli.exit import CheckError
 from larq_el.cli.tables import print_rows, visible
 
 
@@ -14,9 +14,7 @@ from larq_el.cli.tables import print_rows, visible
 @click.argument("flatbuffer")
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
-@options.dataset()
-@click.option("--inputs", help="Compare on this .npz file, with an array for each input, in place of a data set.")
-@click.option("--samples", default=100, show_default=True, help="Number of test images to compare on.")
+@options.samples(100, "What to compare on", "digits")
 @options.imports
 @click.option(
     "--min-agreement", default=0.99, show_default=True, help="Share of samples with the same top-1 class that passes."
@@ -26,14 +24,11 @@ def command(
     model: str,
     flatbuffer: str,
     weights: str | None,
-    dataset: str,
     data_dir: str | None,
-    inputs: str | None,
-    samples: int,
     imports: tuple[str, ...],
     min_agreement: float,
     as_json: bool,
-    **shape: Any,
+    **given: Any,
 ) -> None:
     """Compare a FLATBUFFER with the Keras MODEL that it was converted from, on real images, at every output.
 
@@ -41,21 +36,24 @@ def command(
     inputs.
     """
     from larq_el.errors import UserError
-    from larq_el.models.loading import check_source
+    from larq_el.models.source import check_source
     from larq_el.tflite.flatbuffer import Flatbuffer
 
     built = check_source(model) is None
-    content = Flatbuffer(flatbuffer).content
-    from larq_el.convert import load_model, verify
-    from larq_el.data.samples import load_samples
-
-    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(shape))
     if built and weights is None:
         raise UserError(
             f"{model!r} names a model without weights, which {flatbuffer!r} cannot be compared with; give its weights "
             "(--weights), or the file of the model that was converted."
         )
-    arrays, _ = load_samples(inputs or dataset, keras_model, samples, data_dir=data_dir)
+    source, count = options.source_of(given)
+    content = Flatbuffer(flatbuffer).content
+    from larq_el.convert import load_model, verify
+    from larq_el.data.samples import load_samples
+
+    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
+    arrays, _ = load_samples(
+        source or "digits", keras_model.input_names, count, image_shape=keras_model, data_dir=data_dir
+    )
     result = verify(keras_model, content, arrays, min_agreement=min_agreement)
     if as_json:
         options.print_json(result.to_dict())

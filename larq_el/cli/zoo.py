@@ -7,6 +7,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.tables import print_rows
+from larq_el.errors import UserError, closest
 
 
 @click.group("zoo")
@@ -22,12 +23,14 @@ def list_command(pattern: str, as_json: bool) -> None:
     from larq_el import zoo
 
     rows = [zoo.describe(name) for name in zoo.list_models(pattern)]
+    if not rows:
+        raise UserError(f"no model's name matches {pattern!r}; {closest(pattern.strip('*'), zoo.list_models())}")
     if as_json:
         options.print_json(rows)
         return
-    columns = ["name", "ImageNet top-1 (%), published", "CIFAR-10 top-1 (%), measured", "method"]
+    columns = ["name", "ImageNet %", "CIFAR-10 %", "method"]
     table = [[row["name"], _published(row), _percent(_on_cifar10(row)), row["method"]] for row in rows]
-    print_rows("Models", columns, table)
+    print_rows("Top-1, on ImageNet as published, on CIFAR-10 as measured here", columns, table)
     for row in rows:
         if row["same_as"]:
             click.echo(f"{row['name']}: the same network as {' and '.join(row['same_as'])}")
@@ -123,7 +126,7 @@ def pack_command(
     weights go; the model computes the same with it, to the bit.
     """
     from larq_el.files import check_output
-    from larq_el.models.loading import check_source
+    from larq_el.models.source import check_source
 
     check_source(model)
     check_output(output, overwrite=overwrite, reads=(model, weights, *imports))

@@ -74,8 +74,8 @@ class ImageDataset:
         )
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
-    def samples(self, count: int, image_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """`count` preprocessed test images (N, H, W, 3) and their labels (N,); fewer where the set is smaller."""
+    def samples(self, count: int | None, image_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """The first `count` preprocessed test images (N, H, W, 3), None for all, and their labels (N,)."""
         batches: Iterator[Any] = self.test_batches(image_size=image_size, limit=count).as_numpy_iterator()
         images, labels = zip(*batches, strict=True)
         return np.concatenate(images), np.concatenate(labels)

@@ -1,9 +1,11 @@
-"""Samples to compare models on: from a data set, or from a file of arrays."""
+"""Samples to compare models on: from a data set, or from a file of arrays; a file needs no TensorFlow."""
 
+import math
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -11,39 +13,57 @@ from larq_el.errors import UserError, first_line
 
 LABELS = "labels"
 """The array of a file that holds the classes."""
-MOST_BYTES = 8 << 30
+MOST_BYTES = 2 << 30
+"""Of the rows that are read from a file, whatever else it unpacks to."""
+ALL = 1 << 62
+
+
+def is_file(source: str | os.PathLike[str]) -> bool:
+    """Whether a source of samples is a file of arrays, and no data set.
+
+    # Arguments
+        source: as of `load_samples`.
+    """
+    return Path(source).suffix in (".npz", ".npy")
 
 
 def load_samples(
-    source: str | os.PathLike[str], model: Any, count: int, *, data_dir: str | None = None
+    source: str | os.PathLike[str],
+    inputs: Sequence[str],
+    count: int | None,
+    *,
+    image_shape: Any = None,
+    data_dir: str | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
     """Samples for a model's inputs.
 
     # Arguments
-        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken; or an `.npz`
+        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken; an `.npz`
             file with an array for each input, named after it (of a single input the name is free), preprocessed as the
-            model expects, and with the classes as `labels` if they are known.
-        model: a `tf.keras.Model`.
-        count: of samples, at most.
+            model expects, and with the classes as `labels` if they are known; or an `.npy` file of one input's array.
+        inputs: names of the model's inputs.
+        count: of samples, at most; None for all. No more than these are read.
+        image_shape: of a data set's images, the model or the shape of its input, see `image_size_of`.
         data_dir: where TensorFlow Datasets keeps its data.
 
     # Returns
         An array for each of the model's inputs in its order, and the classes or None.
 
     # Raises
-        ValueError: where the file cannot be read or lacks an input, or the data set is of another kind than the model.
+        ValueError: where the file cannot be read, lacks an input or holds no finite numbers, or the data set is of
+            another kind than the model.
     """
-    if count < 1:
+    if count is not None and count < 1:
         raise UserError(f"the number of samples must be at least 1, got {count}.")
-    if Path(source).suffix != ".npz":
+    if not is_file(source):
         from larq_el.data.image_size import image_size_of
         from larq_el.data.load import load_dataset
 
-        images, labels = load_dataset(os.fspath(source), data_dir).samples(count, image_size_of(model))
+        images, labels = load_dataset(os.fspath(source), data_dir).samples(count, image_size_of(image_shape))
         return [images], labels
-    arrays = _read(Path(source))
-    classes = arrays.pop(LABELS) if LABELS in arrays else None
-    names = list(model.input_names)
+    arrays = _read(Path(source), ALL if count is None else count)
+    classes = arrays.pop(LABELS) if len(arrays) > 1 and LABELS in arrays else None
+    names = list(inputs)
     if len(names) == len(arrays) == 1:
         names = list(arrays)
     if missing := [name for name in names if name not in arrays]:
@@ -51,26 +71,82 @@ def load_samples(
             f"{str(source)!r} lacks an array for input {missing[0]!r}, it has "
             f"{', '.join(map(repr, arrays)) or 'none'}; name each array after the model's input."
         )
-    return [arrays[name][:count] for name in names], None if classes is None else classes[:count]
+    return [_finite(arrays[name], name, source) for name in names], classes
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def check_labels(labels: np.ndarray, classes: int) -> None:
+    """Refuses labels that name no class, which would count as errors.
+
+    # Arguments
+        labels: integers.
+        classes: how many a model tells apart.
+
+    # Raises
+        ValueError: where one is below 0 or has no class.
+    """
+    if labels.dtype.kind not in "iub":
+        raise UserError(f"labels must be integers, got {labels.dtype}; give the number of each sample's class.")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        at = int(wrong[0])
+        raise UserError(
+            f"label {at} is {labels.reshape(-1)[at]}, and the model has the classes 0 to {classes - 1} ({len(wrong)} "
+            f"of {labels.size} labels are none of them); leave those samples out, or count classes from 0."
+        )
+
+
+def _finite(values: np.ndarray, name: str, source: str | os.PathLike[str]) -> np.ndarray:
+    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"sample {int(bad.argmax())} of array {name!r} in {str(source)!r} holds NaN or infinity, as do "
+            f"{int(bad.sum())} of {len(values)}; leave those out."
+        )
+    return values
+
+
+def _read(path: Path, count: int) -> dict[str, np.ndarray]:
+    """The first rows of each array of a file."""
     if not path.is_file():
         raise UserError(f"there is no file {str(path)!r}.")
     try:
+        if path.suffix == ".npy":
+            with path.open("rb") as file:
+                return {path.stem: _rows(file, count, path.stem, path)}
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MOST_BYTES:
-            raise UserError(f"{str(path)!r} unpacks to {size:,} bytes; give at most {MOST_BYTES:,}.")
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: np.asarray(content[name]) for name in content.files}
+            arrays = {}
+            for entry in archive.namelist():
+                name = entry.removesuffix(".npy")
+                with archive.open(entry) as file:
+                    arrays[name] = _rows(file, count, name, path)
+            return arrays
     except UserError:
         raise
     except Exception as error:  # zipfile and numpy each raise their own
         raise UserError(
             f"{str(path)!r} holds no arrays that can be read ({first_line(error).rstrip('.')}); write it with "
-            "numpy.savez."
+            f"numpy.{'save' if path.suffix == '.npy' else 'savez'}."
         ) from error
-    if wrong := [name for name, values in arrays.items() if values.ndim == 0 or values.dtype.kind not in "fiub"]:
-        raise UserError(f"array {wrong[0]!r} of {str(path)!r} is no array of numbers, one row a sample; write it anew.")
-    return arrays
+
+
+def _rows(file: IO[bytes], count: int, name: str, path: Path) -> np.ndarray:
+    """The first rows of an array: a small file may unpack to far more than there is memory."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = header(file)
+    if not shape or dtype.kind not in "fiub":
+        raise UserError(f"array {name!r} of {str(path)!r} is no array of numbers, one row a sample; write it anew.")
+    if not by_columns:
+        shape = (min(shape[0], count), *shape[1:])
+    size = math.prod(shape) * dtype.itemsize
+    if size > MOST_BYTES:
+        raise UserError(
+            f"{shape[0]} rows of array {name!r} in {str(path)!r} take {size:,} bytes, of which at most "
+            f"{MOST_BYTES:,} are read; give fewer samples."
+        )
+    content = file.read(size)
+    if len(content) < size:
+        ends = f"ends after {len(content):,} of {size:,} bytes"
+        raise UserError(f"array {name!r} of {str(path)!r} {ends}; write it anew.")
+    values = np.frombuffer(content, dtype)
+    return values.reshape(shape[::-1]).T[:count] if by_columns else values.reshape(shape)

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,47 +11,7 @@ from larq_el.models.causes import cause
 from larq_el.models.custom_objects import import_custom_objects
 from larq_el.models.safety.checked_copy import check_weights_file, checked_copy
 from larq_el.models.safety.variables import bounded_variables
-
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
-def check_source(source: str) -> Path | None:
-    """The path that a source names, or None where it can only be the name of a model; loads no TensorFlow.
-
-    # Arguments
-        source: a path or a name.
-
-    # Raises
-        ValueError: where it is a path and there is no such file, or it is not of the kind that its name says.
-    """
-    path = Path(source)
-    try:
-        if path.is_dir():
-            if not (path / "saved_model.pb").is_file():
-                raise UserError(f"folder {source!r} is not a SavedModel: it holds no saved_model.pb.")
-            return path
-        if path.is_file():
-            _check_file(path)
-            return path
-        if path.exists():
-            raise UserError(f"{source!r} is not a regular file; give the path of an .h5 or .keras file.")
-    except (OSError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"cannot read {source!r}: {getattr(error, 'strerror', None) or error}.") from error
-    if path.suffix or os.sep in source:
-        raise UserError(f"there is no file {source!r}.")
-    return None
-
-
-def _check_file(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(8)
-    kind = {".h5": "HDF5", ".hdf5": "HDF5", ".keras": "Keras"}.get(path.suffix)
-    if kind is None:
-        raise UserError(f"{str(path)!r} is not a model: its name must end in .h5, .hdf5 or .keras, or be a SavedModel.")
-    if (start != HDF5_SIGNATURE) if kind == "HDF5" else not zipfile.is_zipfile(path):
-        raise UserError(f"{str(path)!r} is not {'an' if kind == 'HDF5' else 'a'} {kind} file, whatever its name says.")
+from larq_el.models.source import check_file, check_source
 
 
 def load_model(
@@ -164,7 +123,7 @@ def _load_weights(model: Any, weights: str) -> None:
         raise UserError(f"{weights!r} is not a weights file; give the path of an .npz, .h5 or .keras file.")
     try:
         if path.is_file() and path.suffix != ".npz":
-            _check_file(path)
+            check_file(path)
             check_weights_file(path)
         load_weights(model, weights)
     except UserError:

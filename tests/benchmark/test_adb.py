@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from larq_el.benchmark.comparison import Settings, compare, parse_target
+from larq_el.benchmark.comparison import compare, parse_target
 from larq_el.benchmark.devices.adb import AdbTarget
 from larq_el.benchmark.devices.target import DeviceError
 from larq_el.benchmark.devices.workspace import workspace
+from larq_el.benchmark.result import Settings
 from larq_el.errors import UserError
 
 HERE = Path(__file__).parent

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from larq_el.benchmark.comparison import Result, Settings, compare
+from larq_el.benchmark.comparison import compare
 from larq_el.benchmark.devices.device_info import Conditions, DeviceInfo
-from larq_el.benchmark.tables import notes, plot, read_accuracy, rows, runs_of, to_csv
-from larq_el.cli.app import group, run
+from larq_el.benchmark.result import Result, Settings
+from larq_el.benchmark.tables import notes, parts, plot, read_accuracy, runs_of, to_csv
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.errors import UserError
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -78,6 +80,7 @@ def test_json_holds_everything(files, tool, capsys):
     assert {"governors", "mhz", "celsius", "throttled"} == set(result["before"]) == set(result["after"])
     assert result["device"]["os"]
     assert document["failures"] == []
+    assert (document["version"], document["runs"], document["warmup"], document["threads"]) == (1, 50, 5, 1)
 
 
 def test_without_a_profile_there_is_one_call(files, tool):
@@ -160,13 +163,19 @@ def test_the_documentation_names_options_that_exist():
     assert {"--on", "--tool", "--wheel", "--cpus"} <= named <= known
 
 
+def rows(results):
+    """Of the printed table, by column."""
+    table = next(iter(parts(results, {}, Settings())))
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
 def test_rows_by_hand():
-    columns, table = rows([TOOL, OWN], {})
-    first, second = (dict(zip(columns, row, strict=True)) for row in table)
+    first, second = rows([TOOL, OWN])
     assert (first["ms"], first["spread"], first["ratio"]) == ("4.000 mean", "±0.500, 3.500 to 6.000", "1.00")
-    assert (first["binary"], first["memory MB"]) == ("2.00", "7.0")
+    assert (first["binary"], first["memory MB"], first["device"]) == ("2.00", "7.0", "adb")
     assert (second["ms"], second["spread"], second["ratio"]) == ("2.000 median", "1.900 to 2.100", "0.50")
-    assert (second["binary"], second["memory MB"]) == ("", "")
+    assert (second["binary"], second["memory MB"], second["device"]) == ("", "", "local")
+    assert rows([OWN])[0]["device"] == ""  # there is no other
 
 
 def test_the_number_of_runs_is_what_was_timed():
@@ -175,18 +184,17 @@ def test_the_number_of_runs_is_what_was_timed():
 
 
 def test_a_spread_that_was_not_measured_is_empty():
-    _, ((*_, spread, _, _, _, _, _, _),) = rows([replace(TOOL, std_ms=None)], {})
-    assert spread == ""
+    assert rows([replace(TOOL, std_ms=None)])[0]["spread"] == ""
 
 
 def test_notes_tell_the_state_and_what_to_doubt():
     lines = notes([TOOL])
     assert lines[0] == "adb: Pi, Debian, Linux 6 aarch64, Cortex-A72, 4 cores."
-    assert "ondemand governor at 1500 MHz, 40.0 °C, afterwards ondemand governor at 600 MHz, 75.0 °C" in lines[1]
+    assert "ondemand governor, 1500 MHz, 40.0 °C, afterwards ondemand governor, 600 MHz, 75.0 °C" in lines[1]
     doubts = " ".join(lines[2:])
     for doubt in ("Unconsumed", "set it to performance", "35 degrees warmer", "it is throttled"):
         assert doubt in doubts
-    assert len(notes([CALM])) == 2
+    assert len(notes([CALM])) == 1  # nothing is known of its state, and nothing said
 
 
 def test_csv_has_the_columns_of_all_rows():

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from larq_el.benchmark.comparison import Settings, compare, parse_target
+from larq_el.benchmark.comparison import compare, parse_target
 from larq_el.benchmark.devices.ssh import SshTarget
 from larq_el.benchmark.devices.target import DeviceError
 from larq_el.benchmark.devices.workspace import workspace
+from larq_el.benchmark.result import Settings
 from larq_el.benchmark.tools.failures import ToolError
 from larq_el.benchmark.tools.tool import run_tool, tool_ready
 from larq_el.errors import UserError

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from larq_el._keras import keras
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert
 from larq_el.tflite.lce import lce
 

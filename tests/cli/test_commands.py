@@ -11,7 +11,8 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq
-from larq_el.cli.app import COMMANDS, group, run
+from larq_el.cli.app import COMMANDS, group
+from larq_el.cli.exit import run
 from larq_el.runtime import Interpreter
 
 SMALL = ["--input-size", "32", "--classes", "10", "--width", "0.125"]
@@ -45,7 +46,8 @@ def test_every_command_has_help(name, capsys):
 
 def test_help_loads_no_tensorflow():
     code = (
-        "import sys; from larq_el.cli.app import group, run; run(group, ['convert', '--help']); "
+        "import sys; from larq_el.cli.app import group; from larq_el.cli.exit import run; "
+        "run(group, ['convert', '--help']); "
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from larq_el._keras import keras, lq, tf
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert
 from larq_el.errors import UserError
 from larq_el.tflite import probe
@@ -451,7 +452,8 @@ BOMBS = {
 }
 IN_A_PROCESS = """
 import resource, sys
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 import larq_el._keras
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from larq_el._keras import keras
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert
 from larq_el.convert.quantization.check import difference_of
-from larq_el.data.samples import load_samples
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.inputs import in_batches
@@ -61,43 +61,6 @@ def test_several_inputs_come_in_the_models_order():
     labels = model.predict_on_batch(arrays).argmax(axis=-1)
     check = convert(model, float_ops="float16", samples=arrays, labels=labels).report.float_check
     assert check.top1_before == 1.0
-
-
-def test_samples_of_a_file_and_of_a_data_set(linked_model, samples, tmp_path):
-    path = tmp_path / "samples.npz"
-    np.savez(path, anything=samples, labels=np.arange(40))
-    arrays, labels = load_samples(path, linked_model, 30)
-    assert np.array_equal(arrays[0], samples[:30])
-    assert np.array_equal(labels, np.arange(30))
-    arrays, labels = load_samples("digits", linked_model, 5)
-    assert arrays[0].shape == (5, 8, 8, 3)
-    assert len(labels) == 5
-
-
-def test_a_file_that_holds_no_samples_is_refused(linked_model, tmp_path):
-    with pytest.raises(UserError, match="there is no file '.*none.npz'"):
-        load_samples(tmp_path / "none.npz", linked_model, 1)
-    with pytest.raises(UserError, match="the number of samples must be at least 1, got 0"):
-        load_samples("digits", linked_model, 0)
-    (tmp_path / "text.npz").write_text("text")
-    with pytest.raises(UserError, match="text.npz' holds no arrays that can be read .*; write it with numpy.savez"):
-        load_samples(tmp_path / "text.npz", linked_model, 1)
-    np.savez(tmp_path / "pickled.npz", image=np.array([{}], object))
-    with pytest.raises(UserError, match="pickled.npz' holds no arrays that can be read"):
-        load_samples(tmp_path / "pickled.npz", linked_model, 1)
-    np.savez(tmp_path / "strings.npz", image=np.array(["a"]))
-    with pytest.raises(UserError, match="array 'image' of '.*strings.npz' is no array of numbers"):
-        load_samples(tmp_path / "strings.npz", linked_model, 1)
-    np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
-    with pytest.raises(UserError, match="two.npz' lacks an array for input 'image', it has 'a', 'b'"):
-        load_samples(tmp_path / "two.npz", linked_model, 1)
-
-
-def test_a_file_of_too_much_is_refused(linked_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("larq_el.data.samples.MOST_BYTES", 100)
-    np.savez_compressed(tmp_path / "much.npz", image=np.zeros(1000))
-    with pytest.raises(UserError, match="much.npz' unpacks to 8,1.. bytes; give at most 100"):
-        load_samples(tmp_path / "much.npz", linked_model, 1)
 
 
 def test_the_command_prints_and_reports_it(linked_model, samples, tmp_path, capsys):

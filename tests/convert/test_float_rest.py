@@ -7,7 +7,8 @@ import pytest
 
 from larq_el import runtime, zoo
 from larq_el._keras import keras
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert, inspect, verify
 from larq_el.convert.quantization.calibration import calibration_count, ranges
 from larq_el.convert.quantization.quantize import EXACT_SHARE, exact_operators, quantize_float_ops

@@ -8,7 +8,8 @@ import pytest
 
 from larq_el import zoo
 from larq_el._keras import keras, lq, tf
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert, inspect, tracing, verify
 from larq_el.convert.folding import Change, Folded, changes_of, first_difference, fold
 from larq_el.convert.folding.changes import ENTRY, written

@@ -4,7 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import convert, inspect
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer, pack, unpack

@@ -8,7 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from larq_el.cli.app import group, run
+from larq_el.cli.app import group
+from larq_el.cli.exit import run
 from larq_el.convert import inspect
 from larq_el.tflite.runtimes import LCE, OWN, STOCK
 

@@ -1,0 +1,36 @@
+"""How a command ends: 0, 1 for a failed check, 2 for a user's mistake, one sentence on standard error."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from larq_el.cli.quiet import native_messages_hidden
+from larq_el.errors import DifferenceError, UserError
+from larq_el.tables import visible
+
+
+class CheckError(Exception):
+    """A check that failed: its message goes to standard error, the exit status is 1."""
+
+
+def run(command: click.Command, args: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, 1 for a failed check, 2 for a user's mistake."""
+    try:
+        with native_messages_hidden():
+            command.main(args=None if args is None else list(args), standalone_mode=False)
+    except UserError as error:
+        return _fail(str(error), 1 if isinstance(error, DifferenceError) else 2)
+    except click.UsageError as error:
+        return _fail(f"{error.format_message()} See --help.", 2)
+    except CheckError as error:
+        return _fail(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted.", 130)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    # a message may quote a file, which may hold anything
+    print(f"Error: {visible(message)}", file=sys.stderr)
+    return status
