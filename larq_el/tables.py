@@ -101,20 +101,30 @@ def _rich(table: Table, width: int) -> object:
     kept = [at for at in range(len(table.columns)) if any(row[at] for row in table.rows)]
     rows = [[visible(row[at]) for at in kept] for row in table.rows]
     columns = [table.columns[at] for at in kept]
-    words = [_longest_word([column, *(row[at] for row in rows)]) for at, column in enumerate(columns)]
-    while sum(words) + 3 * len(words) + 1 > width and max(words) > 1:
-        words[words.index(max(words))] -= 1
+    cells = [[column, *(row[at] for row in rows)] for at, column in enumerate(columns)]
+    widths = _widths(cells, width - 3 * len(columns) - 1)
     shown = RichTable(title=visible(table.title))
-    for at, column in enumerate(columns):
-        numbers = all(_is_number(row[at]) for row in rows)
-        shown.add_column(column, justify="right" if numbers else "left", overflow="fold", min_width=words[at])
+    for (column, *values), wide in zip(cells, widths, strict=True):
+        numbers = all(map(_is_number, values))
+        shown.add_column(column, justify="right" if numbers else "left", overflow="fold", width=wide)
     for at, row in enumerate(rows):
         shown.add_row(*row, style="red" if at in table.marked else None)
     return shown
 
 
-def _longest_word(texts: Iterable[str]) -> int:
-    return max((len(word) for text in texts for word in text.split()), default=0)
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Characters for each column: its longest word, or what there is room for, and then what its lines need."""
+    words = [max((len(word) for text in texts for word in text.split()), default=1) for texts in columns]
+    while sum(words) > room and max(words) > 1:
+        words[words.index(max(words))] -= 1
+    wanted = [max(map(len, texts), default=1) for texts in columns]
+    left = room - sum(words)
+    # the column that lacks least first, so that as many as can be are whole
+    for done, at in enumerate(sorted(range(len(words)), key=lambda at: wanted[at] - words[at])):
+        more = min(max(wanted[at] - words[at], 0), max(left, 0) // (len(words) - done))
+        words[at] += more
+        left -= more
+    return words
 
 
 def _is_number(text: str) -> bool:

@@ -55,10 +55,10 @@ def compare(
         ValueError: where a file, a target or a setting is wrong, before anything is measured.
     """
     files = [Path(path) for path in paths]
-    for file in files:
-        Flatbuffer(file)  # a damaged file costs no device's time
     devices = [parse_target(text, settings.ssh_config) for text in targets]
     _check(settings, devices)
+    for file in files:
+        Flatbuffer(file)  # a damaged file costs no device's time
     results: list[Result] = []
     failures: list[str] = []
     for device in devices:

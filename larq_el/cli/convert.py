@@ -8,7 +8,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.exit import CheckError
-from larq_el.cli.tables import print_parts
+from larq_el.cli.tables import print_parts, visible
 from larq_el.convert.quantization.names import FLOAT_OPS, check_float_ops_name
 from larq_el.errors import UserError
 
@@ -87,6 +87,7 @@ def command(
     if as_json:
         options.print_json({**document, "output": None if refusal else str(output)})
     else:
+        click.echo(visible(str(output)))
         print_parts(conversion.report.parts())
         if conversion.report.proof is None:
             click.echo("Not proven (--no-proof): nobody has compared the file with the model.")

@@ -61,7 +61,7 @@ def test_a_table_of_two_files_on_two_devices(files, tool, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.count("1.509 median") == 4
     assert "62.5%" in printed
-    assert "governor" in printed
+    assert "local: " in printed
     with open(names[0], newline="") as file:
         table = list(csv.DictReader(file))
     assert [(row["median_ms"], row["split.binary"], row["accuracy"]) for row in table[:2]] == [

@@ -102,7 +102,7 @@ def test_convert_refuses_what_it_cannot_read(tmp_path, capsys):
         ("el_resnet62",): "there is no model 'el_resnet62'; did you mean 'el_resnet26'",
         (tmp_path,): "is not a SavedModel: it holds no saved_model.pb",
         ("el_resnet26", "--input-size", "0"): "input_shape must be",
-        ("el_resnet26", "--float-ops", "int4"): "float_ops must be one of",
+        ("el_resnet26", "--float-ops", "int4"): "Invalid value for '--float-ops'",
         ("el_resnet26", "--weights", "none.h5"): "there is no file 'none.h5'",
     }
     for args, message in cases.items():
@@ -171,7 +171,7 @@ def test_evaluate_takes_keras_and_flatbuffer(trained, capsys):
         assert result["images"] == 50
         accuracies.append(result["top1"])
     assert accuracies[1:] == pytest.approx([accuracies[0]] * 2, abs=0.02)
-    assert "--limit must be at least 1" in fails(capsys, 2, "evaluate", trained / "model.keras", "--limit", "0")
+    assert "--count must be at least 1" in fails(capsys, 2, "evaluate", trained / "model.keras", "--limit", "0")
 
 
 CUSTOM = """

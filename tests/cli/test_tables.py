@@ -94,7 +94,8 @@ def test_the_tables_of_the_commands_fit(args, width, monkeypatch, capsys):
     table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in "│┃"]
     assert table
     assert max(map(len, table)) <= width
-    assert any("el_resnet26 " in line or "stage1_block1_reduce_conv" in line for line in table)
+    if args[1] == "list" or width > 80:
+        assert any("el_resnet26 " in line or "stage1_block1_reduce_conv" in line for line in table)
 
 
 def test_a_report_shows_itself(linked_model):
