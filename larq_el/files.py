@@ -1,11 +1,17 @@
 """Writing files so that none is ever half written or lost."""
 
+import contextlib
+import fcntl
 import os
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from larq_el.errors import UserError
+
+OLD = 60.0
+"""Seconds after which a temporary file that nobody holds is what a killed process left."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -15,19 +21,49 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         path: of the file.
         data: its content.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file beside `path`, of its suffix, which takes its place at the end; where something fails, it goes.
+
+    A link of that name is replaced, and what it points to stays as it is. What killed processes left is removed: files
+    that are locked are being written.
+
+    # Arguments
+        path: of the file.
+    """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    remove_leftovers(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp's file is private; a result is as readable as any other new file
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield temporary
+            # mkstemp's file is private; a result is as readable as any other new file
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(name, 0o666 & ~umask)
+            os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes the temporary files that killed processes left in writing a file.
+
+    # Arguments
+        path: of the file.
+    """
+    for name in path.parent.glob(f".{path.name}.*"):
+        with contextlib.suppress(OSError), name.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime > OLD:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where it is being written
+                name.unlink()
 
 
 def check_output(

@@ -1,7 +1,9 @@
 """How a command ends: 0, 1 for a failed check, 2 for a user's mistake, one sentence on standard error."""
 
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -17,7 +19,8 @@ class CheckError(Exception):
 def run(command: click.Command, args: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 1 for a failed check, 2 for a user's mistake."""
     try:
-        with native_messages_hidden():
+        with native_messages_hidden(), warnings.catch_warnings():
+            warnings.showwarning = _warn
             command.main(args=None if args is None else list(args), standalone_mode=False)
     except UserError as error:
         return _fail(str(error), 1 if isinstance(error, DifferenceError) else 2)
@@ -34,3 +37,16 @@ def _fail(message: str, status: int) -> int:
     # a message may quote a file, which may hold anything
     print(f"Error: {visible(message)}", file=sys.stderr)
     return status
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning of ours as a sentence; other packages' are for their programmers."""
+    if "larq_el" in filename:
+        print(f"Warning: {visible(str(message))}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """`larq-el train`."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,6 +45,9 @@ def command(
 
     A checkpoint is written after every epoch; --resume continues from it exactly as if the training had not stopped.
     """
+    from larq_el.training.run import check_folder
+
+    check_folder(Path(output), resume=resume)
     from larq_el import zoo
     from larq_el._keras import keras
     from larq_el.errors import UserError, closest

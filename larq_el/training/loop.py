@@ -1,7 +1,7 @@
 """The training loop: carries out a recipe, with a checkpoint after every epoch to continue from."""
 
-import json
 import os
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ import numpy as np
 from larq_el._keras import Model, keras, tf
 from larq_el.data.dataset import ImageDataset
 from larq_el.data.image_size import image_size_of
-from larq_el.errors import UserError
-from larq_el.files import write_atomically
+from larq_el.errors import UserError, first_line
+from larq_el.training.run import CHECKPOINTS, Rows, Run, remove
 from larq_el.zoo.recipes import Recipe
+
+KEPT = 2
+"""Checkpoints: where the last one is damaged, the one before it is used."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class TrainingResult:
     """
 
     model_path: Path
-    metrics: list[dict[str, float]]
+    metrics: Rows
 
 
 def learning_rate_schedule(recipe: Recipe, steps: int) -> Any:
@@ -35,42 +38,6 @@ def learning_rate_schedule(recipe: Recipe, steps: int) -> Any:
     boundaries = [round(drop * steps) - 1 for drop in recipe.drops]
     values = [recipe.learning_rate * recipe.drop_factor**drop for drop in range(len(boundaries) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
-
-
-class _Run:
-    """The folder of a training: settings, checkpoints, one row of metrics an epoch, at last the model."""
-
-    def __init__(self, folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
-        self.folder = folder
-        self.model_path = folder / "model.keras"
-        self._metrics = folder / "metrics.json"
-        path = folder / "settings.json"
-        if resume:
-            if not path.is_file():
-                raise UserError(f"there is no training to resume in {str(folder)!r}; leave out --resume to start one.")
-            self._check(json.loads(path.read_text()), settings)
-        elif folder.exists() and any(folder.iterdir()):
-            raise UserError(
-                f"{str(folder)!r} exists and is not empty; resume the training there, or name another folder."
-            )
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
-
-    def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        for name in sorted(old.keys() | new.keys()):
-            before, now = old.get(name), json.loads(json.dumps(new.get(name)))
-            if before != now:
-                raise UserError(
-                    f"the training in {str(self.folder)!r} was started with {name} {before!r}, not {now!r}; "
-                    "resume it with its own settings."
-                )
-
-    def read_metrics(self) -> list[dict[str, float]]:
-        return json.loads(self._metrics.read_text()) if self._metrics.is_file() else []
-
-    def write_metrics(self, rows: list[dict[str, float]]) -> None:
-        write_atomically(self._metrics, (json.dumps(rows, indent=1) + "\n").encode())
 
 
 def train(
@@ -113,16 +80,37 @@ def train(
     size = image_size_of(model)
     steps = -(-dataset.train_size // recipe.batch_size)
     settings = {"model": model.name, "parameters": model.count_params(), "image_size": size, "dataset": dataset.name}
-    run = _Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
+    run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
+    try:
+        rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose)
+        run.save(model)
+    finally:
+        run.close()
+    return TrainingResult(run.model_path, rows)
+
+
+def _epochs(
+    model: Model,
+    dataset: ImageDataset,
+    recipe: Recipe,
+    run: Run,
+    size: tuple[int, int],
+    steps: int,
+    *,
+    seed: int,
+    verbose: int | str,
+) -> Rows:
+    """Carries out the epochs that are not done yet, each with a checkpoint."""
     optimizer = keras.optimizers.Adam(learning_rate_schedule(recipe, steps * recipe.epochs))
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     optimizer.build(model.trainable_variables)
     done = tf.Variable(0, dtype=tf.int64, trainable=False)
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epochs_done=done)
-    manager = tf.train.CheckpointManager(checkpoint, str(run.folder / "checkpoints"), max_to_keep=2)
-    if resume and manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    rows = run.read_metrics()[: int(done)]
+    _restore(checkpoint, run)
+    # TensorFlow's list of checkpoints may be damaged too; ours is the folder
+    (run.folder / CHECKPOINTS / "checkpoint").unlink(missing_ok=True)
+    manager = tf.train.CheckpointManager(checkpoint, str(run.folder / CHECKPOINTS), max_to_keep=KEPT)
+    rows = run.read_metrics(int(done))
     test = dataset.test_batches(image_size=size)
     tf.random.set_seed(seed)
     for epoch in range(int(done), recipe.epochs):
@@ -138,19 +126,33 @@ def train(
         rows.append(_row(epoch, history, float(optimizer.learning_rate)))
         run.write_metrics(rows)
         done.assign(epoch + 1)
-        manager.save()
-    _save(model, run.model_path)
-    return TrainingResult(run.model_path, rows)
+        with run.writing("a checkpoint"):
+            manager.save()
+        for old in run.checkpoints()[KEPT:]:
+            remove(old)
+    return rows
+
+
+def _restore(checkpoint: Any, run: Run) -> None:
+    """Restores the last checkpoint that is whole; one that is damaged is said, and the one before it taken."""
+    found = run.checkpoints()
+    for at, path in enumerate(found):
+        try:
+            checkpoint.restore(path).assert_consumed()
+        except Exception as error:  # whatever TensorFlow raises of a damaged file
+            what = f"continues from {found[at + 1]!r}" if at + 1 < len(found) else "there is no other"
+            warnings.warn(f"checkpoint {path!r} is damaged ({first_line(error)}); {what}.", stacklevel=2)
+            continue
+        for damaged in found[:at]:
+            remove(damaged)
+        return
+    if found:
+        raise UserError(
+            f"no checkpoint in {str(run.folder)!r} can be read; start the training again in another folder."
+        )
 
 
 def _row(epoch: int, history: dict[str, list[float]], learning_rate: float) -> dict[str, float]:
     names = {"loss": "loss", "accuracy": "accuracy", "val_loss": "test_loss", "val_accuracy": "test_accuracy"}
     row = {ours: history[theirs][0] for theirs, ours in names.items()}
     return {"epoch": epoch + 1, **row, "learning_rate": learning_rate}
-
-
-def _save(model: Model, path: Path) -> None:
-    """Saves under a temporary name first, so that a file of this name is always whole."""
-    partial = path.with_name(f"partial-{path.name}")
-    model.save(partial)
-    os.replace(partial, path)

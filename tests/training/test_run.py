@@ -1,0 +1,229 @@
+"""Folders of trainings that are damaged, full, read-only, killed in the middle, or in use."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from larq_el import zoo
+from larq_el.cli.exit import run as command
+from larq_el.data.load import load_dataset
+from larq_el.errors import UserError
+from larq_el.training import train
+from larq_el.training.run import Run
+from larq_el.zoo.recipes import Recipe
+
+
+def trained(folder, epochs=1, resume=False):
+    """A short training of a tiny network."""
+    from dataclasses import replace
+
+    digits = load_dataset("digits")
+    few = replace(digits, train=digits.train.take(64), test=digits.test.take(32), train_size=64, test_size=32)
+    model = zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
+    return train(model, few, Recipe("short", epochs=epochs, batch_size=32), folder, resume=resume, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training of three epochs, with the checkpoints of the last two."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    trained(folder, epochs=3)
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    import shutil
+
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "model.keras").unlink()
+    return tmp_path / "run"
+
+
+def checkpoints(folder):
+    return sorted(path.name for path in (folder / "checkpoints").glob("ckpt-*.index"))
+
+
+def test_the_last_two_checkpoints_are_kept(whole):
+    assert checkpoints(whole) == ["ckpt-2.index", "ckpt-3.index"]
+    assert not list(whole.glob(".*.keras.*"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged"])
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+def test_the_checkpoint_before_a_damaged_one_is_used_and_said(folder, damage, part):
+    (folder / "checkpoints" / f"ckpt-3.{part}").write_bytes(damage)
+    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-3' is damaged .*; continues from '.*ckpt-2'"):
+        result = trained(folder, epochs=3, resume=True)
+    assert [row["epoch"] for row in result.metrics] == [1, 2, 3]
+    assert checkpoints(folder) == ["ckpt-2.index", "ckpt-3.index"]
+
+
+def test_without_a_whole_checkpoint_nothing_is_begun_again(folder):
+    for index in (folder / "checkpoints").glob("*.index"):
+        index.write_bytes(b"damaged")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(UserError, match="no checkpoint in '.*run' can be read; start the training again in anoth"):
+            trained(folder, epochs=3, resume=True)
+    said = [str(one.message) for one in caught if "is damaged" in str(one.message)]
+    assert ["there is no other" in message for message in said] == [False, True]
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", None])
+def test_tensorflows_own_list_of_checkpoints_is_not_needed(folder, content):
+    path = folder / "checkpoints" / "checkpoint"
+    path.unlink() if content is None else path.write_bytes(content)
+    (folder / "checkpoints" / "ckpt-4_temp").mkdir()
+    (folder / "checkpoints" / "ckpt-4_temp.data").write_bytes(b"half")
+    assert [row["epoch"] for row in trained(folder, epochs=3, resume=True).metrics] == [1, 2, 3]
+    assert not (folder / "checkpoints" / "ckpt-4_temp.data").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}", None])
+def test_lost_metrics_are_said_and_the_training_goes_on(folder, content):
+    path = folder / "metrics.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.warns(UserWarning, match=r"cannot be read .*: the metrics of the first 3 epochs are lost"):
+        assert trained(folder, epochs=3, resume=True).metrics == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]"])
+def test_damaged_settings_are_a_sentence(folder, content):
+    (folder / "settings.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"settings.json' is damaged .*; put it back, or start the training again"):
+        trained(folder, epochs=3, resume=True)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    first = Run(tmp_path / "run", {}, resume=False)
+    for resume in (True, False):
+        with pytest.raises(UserError, match="is using '.*run'; wait for it|exists and is not empty"):
+            Run(tmp_path / "run", {}, resume=resume)
+    with pytest.raises(UserError, match="another training is using '.*run'; wait for it, or name another folder"):
+        Run(tmp_path / "run", {}, resume=True)
+    first.close()
+    Run(tmp_path / "run", {}, resume=True).close()
+
+
+def test_a_killed_training_leaves_its_folder_to_the_next(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from larq_el.training.run import Run; "
+        f"run = Run(Path({str(tmp_path / 'run')!r}), {{}}, resume=False); print('in', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"in\n"
+    with pytest.raises(UserError, match="another training is using"):
+        Run(tmp_path / "run", {}, resume=True)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    Run(tmp_path / "run", {}, resume=True).close()
+
+
+def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = Run(tmp_path / "run", {}, resume=False)
+    monkeypatch.setattr("larq_el.training.run.write_atomically", full)
+    with pytest.raises(UserError, match=r"cannot write the metrics of the training .*No space left.*; make room"):
+        run.write_metrics([])
+    run.close()
+
+
+def test_what_tensorflow_says_of_a_full_disk_is_a_sentence(tmp_path):
+    from larq_el._keras import tf
+
+    run = Run(tmp_path / "run", {}, resume=False)
+    with (
+        pytest.raises(UserError, match="cannot write a checkpoint of the training into '.*run' .*no space"),
+        run.writing("a checkpoint"),
+    ):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space")
+    with pytest.raises(KeyError), run.writing("a checkpoint"):
+        raise KeyError("a defect of ours stays one")
+    run.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_the_right_to_write_is_a_sentence(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(UserError, match="cannot write the folder of the training into '.*run' .*Permission denied"):
+        Run(tmp_path / "closed" / "run", {}, resume=False)
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence():
+    with pytest.raises(UserError, match="cannot write the folder of the training into '/proc/none/run'"):
+        Run(Path("/proc/none/run"), {}, resume=False)
+
+
+def test_a_model_is_not_written_through_a_link(folder, tmp_path):
+    (tmp_path / "precious").write_bytes(b"precious")
+    (folder / "model.keras").symlink_to(tmp_path / "precious")
+    (folder / "partial-model.keras").symlink_to(tmp_path / "precious")
+    trained(folder, epochs=3, resume=True)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert (folder / "model.keras").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--output", "{tmp}/file"], "is a file; name a folder for the training"),
+        (["--output", "{tmp}/used"], "exists and is not empty"),
+        (["--output", "{tmp}/none", "--resume"], "there is no training to resume"),
+    ],
+)
+def test_mistakes_are_told_before_tensorflow_is_loaded(args, message, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "file").write_bytes(b"")
+    given = [arg.format(tmp=tmp_path) for arg in args]
+    code = (
+        "import sys; from larq_el.cli.app import group; from larq_el.cli.exit import run; "
+        f"status = run(group, ['train', 'el_resnet26', *{given!r}]); "
+        "assert 'tensorflow' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_command_prints_what_was_lost(folder, capsys, monkeypatch):
+    (folder / "metrics.json").write_bytes(b"{")
+
+    def resumed():
+        trained(folder, epochs=3, resume=True)
+
+    import click
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # as outside of tests, where they are errors
+        assert command(click.Command("resume", callback=resumed), []) == 0
+    error = capsys.readouterr().err
+    assert "Warning: " in error
+    assert "the metrics of the first 3 epochs are lost" in error
+
+
+def test_leftovers_of_killed_writers_go_and_others_stay(tmp_path):
+    import fcntl
+
+    from larq_el.files import write_atomically
+
+    left, young, held, other = (tmp_path / name for name in (".file.aa", ".file.bb", ".file.cc", ".other.aa"))
+    for path in (left, young, held, other):
+        path.write_bytes(b"half")
+    for path in (left, held, other):
+        os.utime(path, (time.time() - 1000,) * 2)
+    with held.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "file", b"new")
+    assert sorted(os.listdir(tmp_path)) == [".file.bb", ".file.cc", ".other.aa", "file"]
