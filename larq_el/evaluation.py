@@ -97,13 +97,15 @@ def evaluate(
             )
         check_labels(labels, predictor.classes)
         return top1(predictor.predict, _batches(images, labels))
+    from larq_el.data.labels import label_errors
     from larq_el.data.load import load_dataset
 
     data = load_dataset(source, data_dir)
     if predictor.classes != len(data.class_names):
         raise UserError(f"the model has {predictor.classes} classes and {source!r} has {len(data.class_names)}.")
     batches = data.test_batches(image_size=image_size_of(predictor.image_shape), limit=count)
-    return top1(predictor.predict, batches.as_numpy_iterator())
+    with label_errors(source):
+        return top1(predictor.predict, batches.as_numpy_iterator())
 
 
 def _batches(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

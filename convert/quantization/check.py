@@ -7,6 +7,7 @@ import numpy as np
 from larq_el.convert.quantization.calibration import calibration_count
 from larq_el.convert.quantization.names import STATIC
 from larq_el.convert.report.report import FloatCheck
+from larq_el.data.samples import check_labels
 from larq_el.errors import UserError
 from larq_el.tflite.agreement import agree, differences, has_classes
 from larq_el.tflite.flatbuffer import Flatbuffer
@@ -38,7 +39,7 @@ def check_float_ops(
     right = None
     if labels is not None and has_classes(outputs[0][0].shape):
         named = [values[0].argmax(axis=-1) for values in outputs]
-        wanted = _labels(labels, len(samples[0]), named[0].shape, calibrated_on)
+        wanted = _labels(labels, len(samples[0]), named[0].shape, calibrated_on, outputs[0][0].shape[-1])
         right = [classes == wanted for classes in named]
     return FloatCheck(
         float_ops,
@@ -75,7 +76,7 @@ def _agreement(before: list[np.ndarray], after: list[np.ndarray]) -> float:
     return min(float(agree(*pair).mean()) for pair in zip(before, after, strict=True))
 
 
-def _labels(labels: np.ndarray, samples: int, shape: tuple[int, ...], skipped: int) -> np.ndarray:
+def _labels(labels: np.ndarray, samples: int, shape: tuple[int, ...], skipped: int, classes: int) -> np.ndarray:
     """The labels of the samples that are compared, whose classes have this shape."""
     wanted = (samples, *shape[1:])
     if labels.shape != wanted:
@@ -83,6 +84,7 @@ def _labels(labels: np.ndarray, samples: int, shape: tuple[int, ...], skipped: i
             f"labels must have shape {wanted}, one class for each sample, got {labels.shape}; give the number of each "
             "sample's class."
         )
+    check_labels(labels, classes)
     return labels[skipped : skipped + shape[0]]
 
 

@@ -18,6 +18,8 @@ from larq_el.cli import options
     help="'digits' (embedded), or an image-classification set of TensorFlow Datasets such as cifar10.",
 )
 @options.data_dir
+@click.option("--split", help="What to train on, as TensorFlow Datasets writes it: train[:90%].  [default: train]")
+@click.option("--test-split", help="What to test on.  [default: test, or validation]")
 @click.option("--output", required=True, help="Folder for checkpoints, metrics and the trained model.")
 @click.option("--recipe", default="elastic_link", show_default=True, help="Recipe of larq_el.zoo.recipes.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
@@ -32,6 +34,8 @@ def command(
     model: str,
     dataset: str,
     data_dir: str | None,
+    split: str | None,
+    test_split: str | None,
     output: str,
     recipe: str,
     input_size: int | None,
@@ -57,7 +61,7 @@ def command(
     if recipe not in RECIPES:
         raise UserError(f"there is no recipe {recipe!r}; {closest(recipe, RECIPES)}")
     chosen = replace(RECIPES[recipe], **{name: value for name, value in changes.items() if value is not None})
-    data = load_dataset(dataset, data_dir)
+    data = load_dataset(dataset, data_dir, split=split, test_split=test_split)
     size = input_size or data.default_image_size
     keras.utils.set_random_seed(seed)
     network = zoo.create_model(model, input_shape=(size, size, 3), classes=len(data.class_names), width=width)

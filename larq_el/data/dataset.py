@@ -8,6 +8,7 @@ import numpy as np
 
 from larq_el._keras import tf
 from larq_el.data.augmentation import augment, central
+from larq_el.data.labels import label_errors
 from larq_el.data.preprocessing import preprocess_input
 
 SHUFFLE_BUFFER = 50_000
@@ -77,5 +78,6 @@ class ImageDataset:
     def samples(self, count: int | None, image_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """The first `count` preprocessed test images (N, H, W, 3), None for all, and their labels (N,)."""
         batches: Iterator[Any] = self.test_batches(image_size=image_size, limit=count).as_numpy_iterator()
-        images, labels = zip(*batches, strict=True)
+        with label_errors(self.name):
+            images, labels = zip(*batches, strict=True)
         return np.concatenate(images), np.concatenate(labels)

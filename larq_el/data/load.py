@@ -3,15 +3,20 @@
 from larq_el.data.dataset import ImageDataset
 from larq_el.data.digits import digits
 from larq_el.data.tfds import tfds_dataset
+from larq_el.errors import UserError
 
 
-def load_dataset(name: str = "digits", data_dir: str | None = None) -> ImageDataset:
+def load_dataset(
+    name: str = "digits", data_dir: str | None = None, *, split: str | None = None, test_split: str | None = None
+) -> ImageDataset:
     """Loads a data set by name.
 
     # Arguments
         name: "digits" (scikit-learn's 1,797 handwritten digits, upscaled to 32 px; nothing is downloaded), or any
             image-classification set of TensorFlow Datasets, such as "cifar10" or "imagenette/160px-v2".
         data_dir: where TFDS keeps its data; None for its default.
+        split, test_split: what to train and to test on, as TFDS writes it: "train[:90%]". None for "train", and "test"
+            or "validation".
 
     # Returns
         An `ImageDataset`.
@@ -22,4 +27,8 @@ def load_dataset(name: str = "digits", data_dir: str | None = None) -> ImageData
     >>> load_dataset("digits").train_size
     1437
     """
-    return digits() if name == "digits" else tfds_dataset(name, data_dir)
+    if name != "digits":
+        return tfds_dataset(name, data_dir, split, test_split)
+    if split or test_split:
+        raise UserError("the digits have no named splits; leave out split and test_split.")
+    return digits()

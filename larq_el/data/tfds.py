@@ -8,16 +8,43 @@ import numpy as np
 from larq_el._keras import Tensor, tf
 from larq_el.data.augmentation import SMALL
 from larq_el.data.dataset import SHUFFLE_BUFFER, ImageDataset
+from larq_el.data.labels import labels_of
 from larq_el.errors import UserError, first_line
 
 SHUFFLE_BUFFER_ENCODED = 10_000
 """Examples of larger sets, which TFDS has shuffled on disk: of ImageNet, JPEGs of about 1 GB."""
 TEST_SPLITS = {"imagenet2012": "validation"}
 """Where it is not "test" although there is one: ImageNet's test labels are not published."""
+CHANNELS = (1, 2, 3, 4)
+"""Grey, grey and alpha, RGB, RGBA; of an image whose last axis has another size they come first."""
 
 
-def tfds_dataset(name: str, data_dir: str | None) -> ImageDataset:
+def tfds_dataset(
+    name: str, data_dir: str | None, split: str | None = None, test_split: str | None = None
+) -> ImageDataset:
     """A set of TensorFlow Datasets, see `larq_el.data.load.load_dataset`."""
+    builder = _prepared(name, data_dir)
+    features = builder.info.features
+    splits = _splits(builder, name, split, test_split)
+    train, test = (_examples(builder, one) for one in splits)
+    sizes = [builder.info.splits[one].num_examples for one in splits]
+    labels = labels_of(features["label"], name, [train, test])
+    train, test = (part.map(lambda image, label: (image, labels.number(label))) for part in (train, test))
+    data = ImageDataset(
+        name,
+        train,
+        test,
+        sizes[0],
+        sizes[1],
+        class_names=labels.names,
+        decode=lambda image: rgb(_decoded(features["image"], image)),
+        shuffle_buffer=SHUFFLE_BUFFER_ENCODED,
+    )
+    shape = features["image"].shape
+    return _in_memory(data, shape) if None not in shape and sizes[0] * np.prod(shape) < 1e9 else data
+
+
+def _prepared(name: str, data_dir: str | None) -> Any:
     import tensorflow_datasets as tfds
 
     try:
@@ -30,6 +57,7 @@ def tfds_dataset(name: str, data_dir: str | None) -> ImageDataset:
     features = builder.info.features
     if not isinstance(features, tfds.features.FeaturesDict) or not {"image", "label"} <= features.keys():
         raise UserError(f"data set {name!r} has no 'image' and 'label'; choose one of the image-classification sets.")
+    _check_image(features["image"], name)
     try:
         builder.download_and_prepare()
     except Exception as error:  # TFDS raises whatever its download and its parsers raise
@@ -37,32 +65,77 @@ def tfds_dataset(name: str, data_dir: str | None) -> ImageDataset:
             f"data set {name!r} is not in {builder.data_dir!r} and could not be prepared there; without a network, "
             f"prepare it elsewhere and give its folder as data_dir ({first_line(error)})."
         ) from error
+    return builder
+
+
+def _splits(builder: Any, name: str, split: str | None, test_split: str | None) -> tuple[str, str]:
+    """The names of the splits to train and to test on, as TFDS writes them."""
+    known = sorted(builder.info.splits)
     preferred = (TEST_SPLITS.get(builder.name, "test"), "validation")
-    test = next((split for split in preferred if split in builder.info.splits), None)
-    if test is None or "train" not in builder.info.splits:
-        raise UserError(f"data set {name!r} must have a train and a test split, and has {sorted(builder.info.splits)}.")
-    encoded = {"image": tfds.decode.SkipDecoding()}
-    train, held_out = (
-        builder.as_dataset(split=split, decoders=encoded).map(lambda row: (row["image"], row["label"]))
-        for split in ("train", test)
-    )
-    size = {split: info.num_examples for split, info in builder.info.splits.items()}
-    data = ImageDataset(
-        name,
-        train,
-        held_out,
-        size["train"],
-        size[test],
-        class_names=tuple(features["label"].names),
-        decode=lambda image: _rgb(features["image"].decode_example(image)),
-        shuffle_buffer=SHUFFLE_BUFFER_ENCODED,
-    )
-    shape = features["image"].shape
-    return _in_memory(data, shape) if None not in shape and size["train"] * np.prod(shape) < 1e9 else data
+    train = split or ("train" if "train" in known else None)
+    test = test_split or next((one for one in preferred if one in known), None)
+    if train is None or test is None:
+        raise UserError(
+            f"data set {name!r} must have a train and a test split, and has {', '.join(known)}; name parts of what "
+            f"there is: --split '{known[0]}[:90%]' --test-split '{known[0]}[90%:]'."
+        )
+    for one in (train, test):
+        try:
+            size = builder.info.splits[one].num_examples
+        except (ValueError, KeyError, AssertionError) as error:
+            raise UserError(
+                f"data set {name!r} has no split {one!r} ({first_line(error)}); it has {', '.join(known)}, and parts "
+                f"such as '{known[0]}[:90%]'."
+            ) from error
+        if not size:
+            raise UserError(f"split {one!r} of data set {name!r} has no examples; name another part of it.")
+    return train, test
 
 
-def _rgb(image: Tensor) -> Any:
-    return tf.image.grayscale_to_rgb(image) if image.shape[-1] == 1 else image
+def _examples(builder: Any, split: str) -> Any:
+    import tensorflow_datasets as tfds
+
+    is_encoded = isinstance(builder.info.features["image"], tfds.features.Image)
+    encoded = {"image": tfds.decode.SkipDecoding()} if is_encoded else None
+    return builder.as_dataset(split=split, decoders=encoded).map(lambda row: (row["image"], row["label"]))
+
+
+def _decoded(feature: Any, image: Tensor) -> Tensor:
+    import tensorflow_datasets as tfds
+
+    return feature.decode_example(image) if isinstance(feature, tfds.features.Image) else image
+
+
+def _check_image(feature: Any, name: str) -> None:
+    shape: Any = getattr(feature, "shape", None)
+    dtype = getattr(feature, "dtype", None)
+    if shape is None or len(shape) != 3 or not (shape[-1] in CHANNELS or shape[0] in CHANNELS):
+        raise UserError(
+            f"the images of data set {name!r} have shape {shape}; they must be (H, W, C) or (C, H, W), C from 1 to 4."
+        )
+    if tf.as_dtype(dtype) != tf.uint8:
+        raise UserError(
+            f"the images of data set {name!r} are {tf.as_dtype(dtype).name}; they must be uint8, from 0 to 255."
+        )
+
+
+def rgb(image: Tensor) -> Tensor:
+    """An image of three channels: of grey each is the same, alpha is left out, channels that come first come last.
+
+    >>> rgb(tf.zeros((4, 28, 28), tf.uint8)).shape.as_list()
+    [28, 28, 3]
+
+    # Arguments
+        image: (H, W, C) or (C, H, W), C from 1 to 4.
+
+    # Returns
+        (H, W, 3).
+    """
+    if image.shape[-1] not in CHANNELS:
+        image = tf.transpose(image, (1, 2, 0))
+    if image.shape[-1] in (1, 2):
+        return tf.repeat(image[..., :1], 3, axis=-1)
+    return image[..., :3]
 
 
 def _in_memory(data: ImageDataset, shape: tuple[int, ...]) -> ImageDataset:
@@ -70,7 +143,8 @@ def _in_memory(data: ImageDataset, shape: tuple[int, ...]) -> ImageDataset:
     train, test = (
         part.map(lambda image, label: (data.decode(image), label)).cache() for part in (data.train, data.test)
     )
-    size = 32 if shape[0] < SMALL else 224
+    height = shape[0] if shape[-1] in CHANNELS else shape[1]
+    size = 32 if height < SMALL else 224
     return replace(
         data, train=train, test=test, decode=tf.identity, shuffle_buffer=SHUFFLE_BUFFER, default_image_size=size
     )

@@ -11,6 +11,7 @@ import numpy as np
 from larq_el._keras import Model, keras, tf
 from larq_el.data.dataset import ImageDataset
 from larq_el.data.image_size import image_size_of
+from larq_el.data.labels import label_errors
 from larq_el.errors import UserError, first_line
 from larq_el.training.run import CHECKPOINTS, Rows, Run, remove
 from larq_el.zoo.recipes import Recipe
@@ -82,7 +83,8 @@ def train(
     settings = {"model": model.name, "parameters": model.count_params(), "image_size": size, "dataset": dataset.name}
     run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
     try:
-        rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose)
+        with label_errors(dataset.name):
+            rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose)
         run.save(model)
     finally:
         run.close()

@@ -1,0 +1,155 @@
+"""Sets of TensorFlow Datasets of every shape, made here: nothing is downloaded."""
+
+import numpy as np
+import pytest
+
+from larq_el._keras import keras
+from larq_el.data import tfds as ours
+from larq_el.data.load import load_dataset
+from larq_el.errors import UserError
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+
+def dataset(folder, image, label, *, shape=(8, 6, 3), splits=("train", "test"), labels=None, feature=None):
+    """The name of a set with ten images a split, and where it is."""
+
+    class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+        name = "made"
+        pkg_dir_path = folder
+
+        def _info(self):
+            features = tfds.features.FeaturesDict({"image": image, "label": label})
+            return tfds.core.DatasetInfo(builder=self, features=features, disable_shuffling=True)
+
+        def _split_generators(self, manager):
+            return {split: self._generate_examples() for split in splits}
+
+        def _generate_examples(self):
+            random = np.random.default_rng(0)
+            for at in range(10):
+                values = labels or list(range(10))
+                yield at, {"image": random.integers(0, 256, shape, np.uint8), "label": values[at]}
+
+    return Made(data_dir=str(folder))
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Loads a set that is made of features."""
+
+    def load(image=None, label=None, *, split=None, test_split=None, **options):
+        image = image or tfds.features.Image(shape=options.get("shape", (8, 6, 3)))
+        builder = dataset(tmp_path, image, label or tfds.features.ClassLabel(num_classes=10), **options)
+        monkeypatch.setattr(tfds, "builder", lambda name, data_dir: builder)
+        return load_dataset("made", str(tmp_path), split=split, test_split=test_split)
+
+    return load
+
+
+def first(data):
+    (images, labels) = next(iter(data.test_batches(image_size=(8, 6)).as_numpy_iterator()))
+    return images, labels
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_of_other_channels_become_rgb(made, channels):
+    images, labels = first(made(shape=(8, 6, channels)))
+    assert images.shape == (10, 8, 6, 3)
+    assert labels.tolist() == list(range(10))
+
+
+def test_alpha_is_left_out_and_grey_is_repeated():
+    image = np.arange(2 * 2 * 4, dtype=np.uint8).reshape(2, 2, 4)
+    np.testing.assert_array_equal(ours.rgb(image), image[..., :3])
+    for channels in (1, 2):
+        np.testing.assert_array_equal(ours.rgb(image[..., :channels]), np.repeat(image[..., :1], 3, -1))
+
+
+def test_channels_that_come_first_come_last(made):
+    images, _ = first(made(tfds.features.Tensor(shape=(3, 8, 6), dtype=np.uint8), shape=(3, 8, 6)))
+    assert images.shape == (10, 8, 6, 3)
+    image = np.arange(3 * 5 * 6, dtype=np.uint8).reshape(3, 5, 6)
+    np.testing.assert_array_equal(ours.rgb(image), np.moveaxis(image, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (tfds.features.Tensor(shape=(8, 6, 7), dtype=np.uint8), r"have shape \(8, 6, 7\); they must be \(H, W, C\) or"),
+        (tfds.features.Tensor(shape=(8, 6), dtype=np.uint8), r"have shape \(8, 6\); they must be"),
+        (tfds.features.Tensor(shape=(8, 6, 3), dtype=np.float32), "are float32; they must be uint8, from 0 to 255"),
+    ],
+)
+def test_images_of_no_channels_are_refused(made, image, message):
+    with pytest.raises(UserError, match=message):
+        made(image, shape=image.shape)
+
+
+def test_integers_and_texts_are_classes_by_what_they_are(made, tmp_path):
+    data = made(label=tfds.features.Scalar(np.int64), labels=[7, 7, 30, 5, 5, 7, 30, 5, 7, 5])
+    assert data.class_names == ("5", "7", "30")
+    assert first(data)[1].tolist() == [1, 1, 2, 0, 0, 1, 2, 0, 1, 0]
+
+
+def test_texts_are_classes(made):
+    data = made(label=tfds.features.Text(), labels=["cat", "dog", "ape", "dog"] + 6 * ["cat"])
+    assert data.class_names == ("ape", "cat", "dog")
+    assert first(data)[1].tolist()[:4] == [1, 2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("label", "labels", "message"),
+    [
+        (tfds.features.Scalar(np.float32), [0.5] * 10, "are float32, which are no classes"),
+        (tfds.features.Scalar(np.int64), [-1] * 10, "has the label -1, which stands for images without one"),
+        (tfds.features.Sequence(tfds.features.ClassLabel(num_classes=3)), [[0, 1]] * 10, "have several labels each"),
+        (
+            tfds.features.Tensor(shape=(4,), dtype=np.int64),
+            [[0, 1, 0, 1]] * 10,
+            r"several labels each, of shape \(4,\)",
+        ),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(made, label, labels, message):
+    with pytest.raises(UserError, match=message):
+        made(label=label, labels=labels)
+
+
+def test_minus_one_of_a_set_with_names_is_refused_where_it_is_read(made, tmp_path):
+    data = made(labels=[-1] * 10)
+    with pytest.raises(UserError, match="data set 'made' has a label that names no class, such as the -1"):
+        data.samples(5, (8, 6))
+    from larq_el import zoo
+    from larq_el.training import train
+    from larq_el.zoo.recipes import Recipe
+
+    keras.utils.set_random_seed(0)
+    model = zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
+    with pytest.raises(UserError, match="has a label that names no class"):
+        train(model, data, Recipe("short", epochs=1, batch_size=5), tmp_path / "run", verbose=0)
+
+
+def test_a_train_split_alone_can_be_divided(made):
+    with pytest.raises(UserError, match=r"and has train; name parts .*: --split 'train\[:90%\]' --test-split"):
+        made(splits=("train",))
+    data = made(splits=("train",), split="train[:80%]", test_split="train[80%:]")
+    assert (data.train_size, data.test_size) == (8, 2)
+    assert len(first(data)[1]) == 2
+
+
+@pytest.mark.parametrize("split", ["nothing", "train[", "train[:200%]"])
+def test_a_split_that_is_not_there_is_named(made, split):
+    with pytest.raises(UserError, match="data set 'made' has no split '.*; it has test, train, and parts"):
+        made(split=split)
+
+
+def test_a_part_without_examples_is_refused(made):
+    with pytest.raises(UserError, match="split 'train.:0%.' of data set 'made' has no examples"):
+        made(split="train[:0%]")
+
+
+def test_the_digits_have_no_splits():
+    with pytest.raises(UserError, match="the digits have no named splits"):
+        load_dataset("digits", split="train")
