@@ -19,8 +19,8 @@ from larq_el.convert.quantization.quantize import quantize_float_ops
 from larq_el.convert.report.report import Folding, Report
 from larq_el.convert.report.structure import structure
 from larq_el.convert.tracing import run_converter
-from larq_el.errors import UserError, first_line
-from larq_el.files import check_output, write_atomically
+from larq_el.errors import UserError
+from larq_el.files import check_output, write_output
 from larq_el.introspection import leaf_layers
 from larq_el.models.precision import in_float32
 from larq_el.models.weights_check import check_finite, check_not_empty
@@ -52,10 +52,7 @@ class Conversion:
             ValueError: where the file exists and `overwrite` is not set, or its folder does not.
         """
         path = check_output(path, overwrite=overwrite)
-        try:
-            write_atomically(path, self.flatbuffer)
-        except OSError as error:
-            raise UserError(f"cannot write {str(path)!r}: {first_line(error)}; give another folder.") from error
+        write_output(path, self.flatbuffer)
         return path
 
 

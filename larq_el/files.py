@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from larq_el.errors import UserError
+from larq_el.errors import UserError, first_line
 
 OLD = 60.0
 """Seconds after which a temporary file that nobody holds is what a killed process left."""
@@ -23,6 +23,22 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_output(path: str | os.PathLike[str], data: bytes) -> None:
+    """As `write_atomically`, for a file that a user named.
+
+    # Arguments
+        path: of the file.
+        data: its content.
+
+    # Raises
+        ValueError: where it cannot be written: the disk is full, or the folder may not be written.
+    """
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise UserError(f"cannot write {str(path)!r}: {first_line(error)}; give another folder.") from error
 
 
 @contextlib.contextmanager
@@ -85,6 +101,8 @@ def check_output(
         raise UserError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}.")
     if path.is_dir():
         raise UserError(f"cannot write {str(path)!r}: it is a folder.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} is read-only; give another one.")
     there = [name for name in reads if name is not None and path.exists() and os.path.exists(name)]
     if source := next((name for name in there if os.path.samefile(path, name)), None):
         raise UserError(f"cannot write {str(path)!r}: this command reads it ({str(source)!r}); give another name.")

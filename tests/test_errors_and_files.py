@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from larq_el.errors import UserError, closest
-from larq_el.files import check_output, write_atomically
+from larq_el.files import check_output, write_atomically, write_output
 
 
 def test_a_user_error_is_a_value_error():
@@ -106,3 +106,27 @@ def test_what_a_command_reads_is_not_replaced(tmp_path, overwrite, name):
     with pytest.raises(UserError, match=r"cannot write '.*': this command reads it \('.*file'\); give another name"):
         check_output(tmp_path / name, overwrite=overwrite, reads=reads)
     assert check_output(tmp_path / "new", reads=(*reads, tmp_path / "new")) == tmp_path / "new"
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("larq_el.files.os.access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(UserError, match=r"cannot write '.*file': folder '.*' is read-only; give another one"):
+        check_output(tmp_path / "file")
+
+
+def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("larq_el.files.os.replace", full)
+    with pytest.raises(UserError, match=r"cannot write '.*file': .*No space left on device; give another folder"):
+        write_output(tmp_path / "file", b"new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_link_is_replaced_and_its_target_kept(tmp_path):
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "target").read_bytes() == b"old"
+    assert not (tmp_path / "link").is_symlink()

@@ -8,7 +8,7 @@ import click
 from larq_el.cli import options
 from larq_el.cli.tables import print_parts
 from larq_el.errors import UserError
-from larq_el.files import check_output, write_atomically
+from larq_el.files import check_output, write_output
 
 
 @click.command("benchmark")
@@ -73,9 +73,9 @@ def command(
     elif results:
         print_parts(tables.parts(results, known, settings))
     if results and csv_file:
-        write_atomically(outputs.pop(0), tables.to_csv(results, known).encode())
+        write_output(outputs.pop(0), tables.to_csv(results, known).encode())
     if results and plot_file:
-        write_atomically(outputs.pop(0), tables.plot(results, known, suffix))
+        write_output(outputs.pop(0), tables.plot(results, known, suffix))
     if failures:
         more = f" ({len(failures) - 1} more failed: {' '.join(failures[1:])})" if failures[1:] else ""
         raise UserError(f"{failures[0]}{more}")

@@ -66,7 +66,7 @@ def command(
     An .h5 or .keras file runs no code of its own, whoever it is from. A SavedModel is a program that may read and write
     files: convert those of people that you trust.
     """
-    from larq_el.files import check_output
+    from larq_el.files import check_output, write_output
     from larq_el.models.source import check_source
 
     samples, count = options.source_of(given)
@@ -82,7 +82,7 @@ def command(
     conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
-        _write_report(report, document)
+        write_output(report, (json.dumps(document, indent=2) + "\n").encode())
     refusal = _refusal(conversion.report, allow_float=allow_float, allow_faulty=allow_faulty)
     if as_json:
         options.print_json({**document, "output": None if refusal else str(output)})
@@ -107,16 +107,6 @@ def _measured(samples: str, model: Any, count: int | None, data_dir: str | None)
 
     arrays, labels = load_samples(samples, model.input_names, count, image_shape=model, data_dir=data_dir)
     return {"samples": arrays, "labels": labels}
-
-
-def _write_report(path: Path, document: dict[str, Any]) -> None:
-    from larq_el.errors import UserError, first_line
-    from larq_el.files import write_atomically
-
-    try:
-        write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"cannot write the report {str(path)!r} ({first_line(error)}); give another name.") from error
 
 
 def _refusal(report: Any, *, allow_float: bool, allow_faulty: bool) -> str:

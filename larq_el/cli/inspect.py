@@ -22,17 +22,13 @@ def command(file: str, html: Path | None, overwrite: bool, no_trial: bool, as_js
     """
     from larq_el.convert import inspect
     from larq_el.convert.report.page import page
-    from larq_el.errors import UserError, first_line
-    from larq_el.files import check_output, write_atomically
+    from larq_el.files import check_output, write_output
 
     if html is not None:
         check_output(html, overwrite=overwrite, reads=(file,))
     report = inspect(file, trial=not no_trial)
     if html is not None:
-        try:
-            write_atomically(html, page(report, Path(file).name).encode(errors="replace"))
-        except OSError as error:
-            raise UserError(f"cannot write {str(html)!r}: {first_line(error)}; give another folder.") from error
+        write_output(html, page(report, Path(file).name).encode(errors="replace"))
     if as_json:
         options.print_json({"file": file, **report.to_dict()})
         return
