@@ -8,7 +8,7 @@ READY := .venv/ready
 .PHONY: demo test test-slow lint check clean
 
 demo: $(READY)  ## train, convert, verify and benchmark small models; one table
-	$(BIN)/larq-el demo
+	$(BIN)/larq-el demo --picture demo.png --overwrite
 
 test: $(READY)  ## everything but the full-size models
 	$(BIN)/python -m pytest -m "not slow" -n 2

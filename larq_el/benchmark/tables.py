@@ -93,12 +93,46 @@ def to_csv(results: Sequence[Result], accuracy: dict[str, float]) -> str:
     return stream.getvalue()
 
 
+def check_picture(path: Path) -> None:
+    """Refuses a picture of a kind that cannot be drawn.
+
+    # Raises
+        ValueError: where the name's suffix is none of `PICTURES`.
+    """
+    if path.suffix not in PICTURES:
+        raise UserError(f"--plot writes {', '.join(PICTURES)}, got {str(path)!r}.")
+
+
 def plot(results: Sequence[Result], accuracy: dict[str, float], suffix: str) -> bytes:
-    """Latency against size, and against accuracy where that is known; a colour a device.
+    """Latency against size, or against accuracy where that is known; a colour a device.
 
     # Arguments
         results: of `compare`.
         accuracy: of files, by name.
+        suffix: of the picture's file, one of `PICTURES`.
+
+    # Raises
+        ValueError: where matplotlib is not installed.
+    """
+    known = [result for result in results if result.path.name in accuracy]
+    several = len({result.target for result in results}) > 1
+    points = []
+    for result in known or results:
+        value = 100 * accuracy[result.path.name] if known else result.bytes / 1e6
+        device = f" on {result.target}" if several else ""
+        points.append((result.latency_ms, value, f"{result.path.stem}\n{result.runtime}{device}"))
+    names = {result.path.stem for result in results}
+    title = f"Latency of {names.pop()}" if len(names) == 1 else f"Latency of {len(names)} models"
+    return drawn(title, "accuracy, %" if known else "size, MB", points, suffix)
+
+
+def drawn(title: str, label: str, points: Sequence[tuple[float, float, str]], suffix: str) -> bytes:
+    """A picture of points over their latency; where all are equally high, of bars.
+
+    # Arguments
+        title: of the picture.
+        label: of the vertical axis.
+        points: milliseconds, height and name of each.
         suffix: of the picture's file, one of `PICTURES`.
 
     # Raises
@@ -109,21 +143,25 @@ def plot(results: Sequence[Result], accuracy: dict[str, float], suffix: str) -> 
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UserError("--plot needs matplotlib: install it with `pip install matplotlib`.") from error
-    known = any(result.path.name in accuracy for result in results)
-    figure = Figure(figsize=(12 if known else 7, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
-    for panel, (label, values) in zip(panels, _panels(results, accuracy), strict=False):
-        for target in dict.fromkeys(result.target for result in results):
-            points = [(x, y, r) for r, y in zip(results, values, strict=True) if r.target == target and y is not None
-                      for x in [r.latency_ms]]  # fmt: skip
-            panel.scatter([x for x, _, _ in points], [y for _, y, _ in points], label=target)
-            for x, y, result in points:
-                text = f"{result.path.stem}\n{result.runtime}"
-                panel.annotate(text, (x, y), fontsize=7, xytext=(4, 4), textcoords="offset points")
-        panel.set(xlabel="latency, ms", ylabel=label, xscale="log")
-        panel.margins(0.2)
-        panel.legend()
+    panel = figure.subplots()
+    panel.set_title(title)
+    if len({height for _, height, _ in points}) == 1:
+        names = [name.replace("\n", ", ") for *_, name in points]
+        bars = panel.barh(names, [latency for latency, *_ in points])
+        panel.bar_label(bars, fmt="%.2f", padding=3)
+        panel.invert_yaxis()
+        panel.set(xlabel="latency, ms")
+    else:
+        for latency, height, name in points:
+            panel.scatter(latency, height)
+            panel.annotate(name, (latency, height), fontsize=8, xytext=(6, 4), textcoords="offset points")
+        latencies = [latency for latency, *_ in points]
+        panel.set(
+            xlabel="latency, ms", ylabel=label, xscale="log" if max(latencies) > 10 * min(latencies) else "linear"
+        )
+    panel.margins(0.25)
     stream = io.BytesIO()
     figure.savefig(stream, format=suffix.lstrip("."), dpi=150)
     return stream.getvalue()
@@ -155,11 +193,6 @@ def read_accuracy(path: Path) -> dict[str, float]:
             raise UserError(f'{str(path)!r} must hold files and their accuracy from 0 to 1, as {{"el.tflite": 0.632}}.')
         found |= {Path(name).name: float(value) for name, value in entry.items()}
     return found
-
-
-def _panels(results: Sequence[Result], accuracy: dict[str, float]) -> list[tuple[str, list[float | None]]]:
-    sizes: list[float | None] = [result.bytes / 1e6 for result in results]
-    return [("size, MB", sizes), ("accuracy", [accuracy.get(result.path.name) for result in results])]
 
 
 def _spread(result: Result) -> str:

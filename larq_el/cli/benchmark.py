@@ -61,9 +61,8 @@ def command(
     settings = Settings(**{**given, "runtimes": given["runtimes"] or None})
     reads = (*files, accuracy, settings.tool, settings.delegate, settings.wheel, settings.ssh_config)
     outputs = [check_output(name, overwrite=overwrite, reads=reads) for name in (csv_file, plot_file) if name]
-    suffix = Path(plot_file or "").suffix
-    if plot_file and suffix not in tables.PICTURES:
-        raise UserError(f"--plot writes {', '.join(tables.PICTURES)}, got {plot_file!r}.")
+    if plot_file:
+        tables.check_picture(Path(plot_file))
     known = tables.read_accuracy(accuracy) if accuracy else {}
     with termination_interrupts():
         results, failures = compare(files, targets or ("local",), settings)
@@ -75,7 +74,7 @@ def command(
     if results and csv_file:
         write_output(outputs.pop(0), tables.to_csv(results, known).encode())
     if results and plot_file:
-        write_output(outputs.pop(0), tables.plot(results, known, suffix))
+        write_output(outputs.pop(0), tables.plot(results, known, Path(plot_file).suffix))
     if failures:
         more = f" ({len(failures) - 1} more failed: {' '.join(failures[1:])})" if failures[1:] else ""
         raise UserError(f"{failures[0]}{more}")

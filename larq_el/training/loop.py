@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     verbose: int | str = "auto",
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> TrainingResult:
     """Trains a classifier.
 
@@ -65,6 +67,7 @@ def train(
         seed: of the order of images and of the augmentation; also becomes TensorFlow's global seed, on which the order
             depends. The model's initial weights are its builder's.
         verbose: Keras's progress bar: "auto", 0, 1 or 2.
+        on_epoch: is called with each new row of metrics.
 
     # Returns
         A `TrainingResult`.
@@ -84,7 +87,7 @@ def train(
     run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
     try:
         with label_errors(dataset.name):
-            rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose)
+            rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose, on_epoch=on_epoch)
         run.save(model)
     finally:
         run.close()
@@ -101,6 +104,7 @@ def _epochs(
     *,
     seed: int,
     verbose: int | str,
+    on_epoch: Callable[[dict[str, float]], None] | None,
 ) -> Rows:
     """Carries out the epochs that are not done yet, each with a checkpoint."""
     optimizer = keras.optimizers.Adam(learning_rate_schedule(recipe, steps * recipe.epochs))
@@ -127,6 +131,8 @@ def _epochs(
             )
         rows.append(_row(epoch, history, float(optimizer.learning_rate)))
         run.write_metrics(rows)
+        if on_epoch is not None:
+            on_epoch(rows[-1])
         done.assign(epoch + 1)
         with run.writing("a checkpoint"):
             manager.save()
