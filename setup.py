@@ -5,11 +5,15 @@ Where there is no compiler, everything but `larq_el.runtime` is installed and wo
 A cross-compiler in CXX gives a wheel for its machine:
 
     CXX=aarch64-linux-gnu-g++ python -m build --wheel
+
+LARQ_EL_DISTRIBUTION=runtime makes larq_el_runtime: the same package, which requires what inference needs and no more.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
@@ -39,8 +43,21 @@ class BuildWithNative(build_py):
             self.warn(f"the native delegate was not built, larq_el.runtime will not run: {error}")
 
 
+RUNTIME_ALONE = os.environ.get("LARQ_EL_DISTRIBUTION", "") == "runtime"
+PARTS = ("runtime",) if RUNTIME_ALONE else ("runtime", "convert", "train")
+
+
 class WithNative(Distribution):
     """A distribution that depends on the platform, although it has no extension module of Python."""
+
+    def parse_config_files(self, filenames: Any = None, ignore_option_errors: bool = False) -> None:
+        """Reads setup.cfg, and requires what its extras list for the parts of this distribution."""
+        super().parse_config_files(filenames, ignore_option_errors)
+        wanted = [requirement for part in PARTS for requirement in self.extras_require[part]]
+        self.install_requires = list(dict.fromkeys(wanted))
+        if RUNTIME_ALONE:
+            self.metadata.name = "larq_el_runtime"
+        self._finalize_requires()
 
     def has_ext_modules(self) -> bool:
         """Says so to setuptools."""

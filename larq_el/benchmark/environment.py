@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("larq-el", "larq-compute-engine", "ai-edge-litert", "tensorflow")
+PACKAGES = ("larq-el", "larq-el-runtime", "larq-compute-engine", "ai-edge-litert", "tensorflow")
 
 
 def cpu_name() -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,10 @@ def check_picture(path: Path) -> None:
     """Refuses a picture of a kind that cannot be drawn.
 
     # Raises
-        ValueError: where the name's suffix is none of `PICTURES`.
+        ValueError: where the name's suffix is none of `PICTURES`, or matplotlib is not installed.
     """
+    if find_spec("matplotlib") is None:
+        raise UserError("--plot needs matplotlib: install it with `pip install matplotlib`.")
     if path.suffix not in PICTURES:
         raise UserError(f"--plot writes {', '.join(PICTURES)}, got {str(path)!r}.")
 
@@ -109,10 +112,7 @@ def plot(results: Sequence[Result], accuracy: dict[str, float], suffix: str) -> 
     # Arguments
         results: of `compare`.
         accuracy: of files, by name.
-        suffix: of the picture's file, one of `PICTURES`.
-
-    # Raises
-        ValueError: where matplotlib is not installed.
+        suffix: of the picture's file, see `check_picture`.
     """
     known = [result for result in results if result.path.name in accuracy]
     several = len({result.target for result in results}) > 1
@@ -133,16 +133,11 @@ def drawn(title: str, label: str, points: Sequence[tuple[float, float, str]], su
         title: of the picture.
         label: of the vertical axis.
         points: milliseconds, height and name of each.
-        suffix: of the picture's file, one of `PICTURES`.
-
-    # Raises
-        ValueError: where matplotlib is not installed.
+        suffix: of the picture's file, see `check_picture`.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("--plot needs matplotlib: install it with `pip install matplotlib`.") from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     panel = figure.subplots()

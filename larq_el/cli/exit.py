@@ -11,6 +11,12 @@ from larq_el.cli.quiet import native_messages_hidden
 from larq_el.errors import DifferenceError, UserError
 from larq_el.tables import visible
 
+EXTRAS = {
+    **dict.fromkeys(("tensorflow", "tf_keras", "larq", "larq_compute_engine", "ai_edge_quantizer", "h5py"), "convert"),
+    **dict.fromkeys(("tensorflow_datasets", "sklearn", "matplotlib", "pooch", "requests"), "train"),
+}
+"""What larq_el_runtime does without, and the extra that brings it."""
+
 
 class CheckError(Exception):
     """A check that failed: its message goes to standard error, the exit status is 1."""
@@ -28,6 +34,15 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> int:
         return _fail(f"{error.format_message()} See --help.", 2)
     except CheckError as error:
         return _fail(str(error), 1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in EXTRAS:
+            raise
+        return _fail(
+            f"this needs {package}, which is not installed: pip install 'larq_el_runtime[{EXTRAS[package]}]', or "
+            "larq_el, which requires all.",
+            2,
+        )
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted.", 130)
     return 0

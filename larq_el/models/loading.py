@@ -77,6 +77,8 @@ def _is_there(weights: str) -> bool:
 
 
 def _load(path: Path, imported: Collection[str]) -> Any:
+    import larq_el._keras  # noqa: F401 - where it is not installed, that is not the file's fault
+
     try:
         if path.is_dir():
             return _load_saved_model(path)

@@ -55,7 +55,7 @@ def install(space: Workspace, wheel: Path) -> str:
             f"there is no file {str(wheel)!r}, which --wheel names; build one with `pip wheel . --no-deps`."
         )
     # pip reads the name of the file: it must be kept, and is all that must be safe in a shell
-    if not re.fullmatch(r"larq_el-[\w.+-]+\.whl", wheel.name):
+    if not re.fullmatch(r"larq_el(_runtime)?-[\w.+-]+\.whl", wheel.name):
         raise UserError(f"{wheel.name!r}, which --wheel names, is no wheel of larq_el.")
     path = space.push(wheel, wheel.name)
     python = space.file("venv/bin/python")
