@@ -13,7 +13,7 @@ from larq_el._keras import Model, Tensor, keras, tf
 from larq_el.errors import UserError
 from larq_el.introspection import leaf_layers
 from larq_el.models.causes import NativeMessages, cause, native_messages
-from larq_el.tflite.flatbuffer import pack, unpack
+from larq_el.tflite.packing import pack, unpack
 
 ASSIGNMENTS = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 """Operators of TensorFlow that change a weight."""

@@ -7,7 +7,8 @@ to the convolution, and one behind a sum of convolutions, each of which takes th
 import numpy as np
 
 from larq_el.tflite.editor import Editor
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
 from larq_el.tflite.operators import BCONV, BIAS, MULTIPLIER
 
 SMALLEST = 1e-15

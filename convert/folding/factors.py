@@ -11,7 +11,8 @@ from math import prod
 
 from larq_el.convert.folding.channels import takes_factors
 from larq_el.tflite.editor import Editor
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
 from larq_el.tflite.operators import BCONV, QUANTIZE
 
 POSITIVE = ("NONE", "RELU")

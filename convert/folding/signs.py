@@ -8,7 +8,8 @@ import numpy as np
 from larq_el.convert.folding.channels import channel_constant
 from larq_el.convert.folding.factors import has_constant_weights
 from larq_el.tflite.editor import Editor
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
 from larq_el.tflite.operators import QUANTIZE
 
 

@@ -2,7 +2,8 @@
 
 from larq_el.convert.folding.factors import WEIGHTED
 from larq_el.tflite.editor import Editor
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
 
 
 def drop_zeros(flatbuffer: Flatbuffer, editor: Editor) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from larq_el._keras import Model, keras
 from larq_el.introspection import leaf_layers
 from larq_el.runtime.quantized import stored
-from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Tensor
 
 BYTES = 255.0
 """The largest value of an image that is not preprocessed."""

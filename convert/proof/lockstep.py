@@ -16,7 +16,7 @@ import numpy as np
 from larq_el._keras import Model, tf
 from larq_el.convert.proof.bounds import Bound
 from larq_el.convert.verification.keras_calls import Call, calls_of
-from larq_el.tflite.flatbuffer import Graph
+from larq_el.tflite.graph import Graph
 from larq_el.tflite.operators import WORD
 
 LOOKED_AT = 128

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from larq_el.errors import UserError
-from larq_el.tflite.flatbuffer import Flatbuffer, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Tensor
 from larq_el.tflite.lce import interpreter
 
 MOST = 500

@@ -12,8 +12,10 @@ from ai_edge_litert import schema_py_generated as schema
 from larq_el.convert.quantization.calibration import calibration_count, ranges
 from larq_el.convert.quantization.names import STATIC, check_float_ops_name
 from larq_el.errors import UserError
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, pack, unpack
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator
 from larq_el.tflite.operators import QUANTIZE
+from larq_el.tflite.packing import pack, unpack
 
 EXACT_SHARE = 0.02
 """By how much of its size a file of int8 weights may grow for the operators that keep float32."""

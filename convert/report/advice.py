@@ -8,7 +8,8 @@ from math import prod
 
 import numpy as np
 
-from larq_el.tflite.flatbuffer import Flatbuffer, Graph, Operator
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Graph, Operator
 from larq_el.tflite.operators import BCONV, WORD, is_zero_padded
 
 NATIVE_WORD = 64

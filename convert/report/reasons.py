@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from larq_el.tflite.flatbuffer import Graph, Operator
+from larq_el.tflite.graph import Graph, Operator
 from larq_el.tflite.operators import DEQUANTIZE, MOVING
 
 FULL_PRECISION = "full precision"

@@ -11,8 +11,10 @@ from larq_el.convert.report.advice import advice_for
 from larq_el.convert.report.reasons import why_float
 from larq_el.convert.report.report import Convolution, Port, Report
 from larq_el.errors import UserError
-from larq_el.tflite.flatbuffer import DAMAGE, Flatbuffer, Operator
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator
 from larq_el.tflite.operators import BCONV, LCE_OPERATORS, is_zero_padded
+from larq_el.tflite.packing import DAMAGE
 from larq_el.tflite.runtimes import TFLITE_CUSTOM, runtimes_of, tried
 
 FLOAT_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED")

@@ -12,7 +12,8 @@ from larq_el.convert.report.structure import structure
 from larq_el.convert.verification.keras_calls import Call
 from larq_el.introspection import convolutions
 from larq_el.layers import ActivationShifts
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
 from larq_el.tflite.operators import DEQUANTIZE, QUANTIZE
 
 MOST_INPUTS = 3

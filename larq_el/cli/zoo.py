@@ -91,6 +91,11 @@ def show_command(name: str, as_json: bool, **shape: int | float | None) -> None:
             + ", ".join(f"{count / 1e6:.1f}M ({COUNTING_RULES[rule]})" for rule, count in links.items())
             + " element-wise operations."
         )
+    _print_published(described)
+
+
+def _print_published(described: dict[str, Any]) -> None:
+    """What is known of a model besides its layers."""
     if described["same_as"]:
         click.echo(f"The same network as {' and '.join(described['same_as'])}.")
     if described["not_converged"]:

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator, Tensor, pack, unpack
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator, Tensor
+from larq_el.tflite.packing import pack, unpack
 
 
 class Editor:

@@ -1,6 +1,6 @@
 """What is known of operators, LCE's above all, that concerns more than one module."""
 
-from larq_el.tflite.flatbuffer import Operator
+from larq_el.tflite.graph import Operator
 
 BCONV, BMAXPOOL, QUANTIZE, DEQUANTIZE = "LceBconv2d", "LceBMaxPool2d", "LceQuantize", "LceDequantize"
 LCE_OPERATORS = frozenset({BCONV, BMAXPOOL, QUANTIZE, DEQUANTIZE})

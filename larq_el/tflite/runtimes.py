@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from larq_el.tflite.flatbuffer import Flatbuffer, Operator
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.graph import Operator
 from larq_el.tflite.operators import BCONV, LCE_OPERATORS, is_grouped
 from larq_el.tflite.probe import Trial, TrialError, is_installed
 

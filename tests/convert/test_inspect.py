@@ -8,7 +8,8 @@ from larq_el.cli.app import group
 from larq_el.cli.exit import run
 from larq_el.convert import convert, inspect
 from larq_el.errors import UserError
-from larq_el.tflite.flatbuffer import Flatbuffer, pack, unpack
+from larq_el.tflite.flatbuffer import Flatbuffer
+from larq_el.tflite.packing import pack, unpack
 
 
 def test_inspect_knows_what_a_file_is_made_of_without_keras(linked_model, tmp_path):

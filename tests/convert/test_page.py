@@ -11,7 +11,7 @@ from larq_el.convert import convert, inspect
 from larq_el.convert.report.page import page
 from larq_el.convert.report.report import Convolution, Report
 from larq_el.tflite import runtimes
-from larq_el.tflite.flatbuffer import Operator
+from larq_el.tflite.graph import Operator
 from larq_el.tflite.runtimes import runtimes_of
 
 VOID = {"meta", "rect"}

@@ -175,7 +175,7 @@ def test_too_many_threads_are_refused(flatbuffer, num_threads):
 
 
 def test_a_model_without_outputs_is_refused(flatbuffer):
-    from larq_el.tflite.flatbuffer import pack, unpack
+    from larq_el.tflite.packing import pack, unpack
 
     model = unpack(flatbuffer)
     model.subgraphs[0].outputs, model.signatureDefs = [], []
