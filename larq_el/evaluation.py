@@ -75,13 +75,19 @@ def _preferred(names: list[str]) -> str:
 
 
 def evaluate(
-    predictor: Predictor, source: str, data_dir: str | None = None, count: int | None = None
+    predictor: Predictor,
+    source: str,
+    data_dir: str | None = None,
+    count: int | None = None,
+    *,
+    on_batch: Callable[[int], None] | None = None,
 ) -> tuple[float, int]:
     """Top-1 accuracy on the test images of a data set, or on a file of samples.
 
     # Arguments
         predictor: see `keras_predictor` and `flatbuffer_predictor`.
         source, data_dir, count: see `larq_el.data.samples.load_samples`; a file must have `labels`.
+        on_batch: is called with the number of images so far.
 
     # Returns
         Accuracy from 0 to 1, and the number of images.
@@ -96,7 +102,7 @@ def evaluate(
                 f"{source!r} has no array 'labels' to tell right from wrong; add the classes under that name."
             )
         check_labels(labels, predictor.classes)
-        return top1(predictor.predict, _batches(images, labels))
+        return top1(predictor.predict, _batches(images, labels), on_batch)
     from larq_el.data.labels import label_errors
     from larq_el.data.load import load_dataset
 
@@ -105,7 +111,7 @@ def evaluate(
         raise UserError(f"the model has {predictor.classes} classes and {source!r} has {len(data.class_names)}.")
     batches = data.test_batches(image_size=image_size_of(predictor.image_shape), limit=count)
     with label_errors(source):
-        return top1(predictor.predict, batches.as_numpy_iterator())
+        return top1(predictor.predict, batches.as_numpy_iterator(), on_batch)
 
 
 def _batches(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -114,13 +120,16 @@ def _batches(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarra
 
 
 def top1(
-    predict: Callable[[np.ndarray], np.ndarray], batches: Iterable[tuple[np.ndarray, np.ndarray]]
+    predict: Callable[[np.ndarray], np.ndarray],
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    on_batch: Callable[[int], None] | None = None,
 ) -> tuple[float, int]:
     """Top-1 accuracy.
 
     # Arguments
         predict: from images (N, H, W, 3) to scores (N, classes).
         batches: of (images, labels).
+        on_batch: is called with the number of images so far.
 
     # Returns
         Accuracy from 0 to 1, and the number of images.
@@ -133,4 +142,6 @@ def top1(
     for images, labels in batches:
         correct += int((np.argmax(predict(images), axis=-1) == labels).sum())
         total += len(labels)
+        if on_batch is not None:
+            on_batch(total)
     return correct / total, total

@@ -81,8 +81,10 @@ def as_text(parts: Parts, width: int | None = None, *, colour: bool = False) -> 
         width: columns of the terminal; None for those of standard output.
         colour: whether to mark rows by colours too.
     """
-    from rich.console import Console
-
+    try:
+        from rich.console import Console
+    except ImportError:  # a device with nothing but a runtime
+        return "\n".join(_plain(part) for part in parts)
     # rich would take brackets and colons for markup
     width = width_of(sys.stdout) if width is None else width
     console = Console(markup=False, emoji=False, highlight=False, width=width, force_terminal=colour)
@@ -93,6 +95,13 @@ def as_text(parts: Parts, width: int | None = None, *, colour: bool = False) -> 
             elif part.rows:
                 console.print(_rich(part, width))
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _plain(part: Table | str) -> str:
+    """A part without a library that draws."""
+    if isinstance(part, str):
+        return visible(part)
+    return "\n".join("  ".join(map(visible, row)) for row in [part.columns, *part.rows])
 
 
 def _rich(table: Table, width: int) -> object:

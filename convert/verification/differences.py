@@ -9,6 +9,7 @@ import numpy as np
 
 from larq_el.convert.verification.keras_calls import Call
 from larq_el.convert.verification.layer_pairs import Pair
+from larq_el.tables import Parts, Shown, Table
 from larq_el.tflite.agreement import DIFFERS, agree, differences, differs
 
 QUANTIZED = 0.03
@@ -67,7 +68,7 @@ class OutputDifference:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Shown):
     """How a flatbuffer compares with its Keras model.
 
     # Attributes
@@ -101,6 +102,30 @@ class Verification:
         wrong = (layer.layer for layer in self.layers if layer.wrong)
         parted = (layer.layer for layer in self.layers if layer.differing > PARTED and not self.passed)
         return next(chain(wrong, parted), None)
+
+    def parts(self) -> Parts:
+        """Tables and sentences, which `print(verification)` shows, and a notebook."""
+        rows = [
+            [
+                diff.layer,
+                "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
+                f"{diff.differing:.3%}",
+                f"{diff.max_abs_diff:.2e}",
+            ]
+            for diff in self.layers
+        ]
+        columns = ["layer", "differing, on equal inputs", "from the image", "max |difference|"]
+        yield Table("Layers", columns, rows, frozenset(at for at, diff in enumerate(self.layers) if diff.wrong))
+        logits = ""
+        if self.logits_max_abs_diff is not None:
+            logits = f", logits {self.logits_max_abs_diff:.2e} at most and {self.logits_mean_abs_diff:.2e} on average"
+        for output in self.outputs:
+            name = f" of {output.output!r}" if len(self.outputs) > 1 else ""
+            yield (
+                f"top-1 agreement{name} {output.agreement:.2%} of {self.samples} samples; outputs differ by "
+                f"{output.max_abs_diff:.2e} at most and {output.mean_abs_diff:.2e} on average{logits}."
+            )
+        yield f"They part at {self.parted_at}." if self.parted_at else "No layer parts."
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
+from larq_el.cli.progress import Line
 from larq_el.cli.tables import print_parts
 from larq_el.errors import UserError
 from larq_el.files import check_output, write_output
@@ -64,7 +65,8 @@ def command(
     if plot_file:
         tables.check_picture(Path(plot_file))
     known = tables.read_accuracy(accuracy) if accuracy else {}
-    with termination_interrupts():
+    with termination_interrupts(), Line(as_json) as line:
+        line.update(f"measuring {len(files)} file(s), {settings.runs} runs in each runtime")
         results, failures = compare(files, targets or ("local",), settings)
     # what did not fail is printed before what did
     if as_json:

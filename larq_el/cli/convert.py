@@ -8,6 +8,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.exit import CheckError
+from larq_el.cli.progress import Line
 from larq_el.cli.tables import print_parts, visible
 from larq_el.convert.quantization.names import FLOAT_OPS, check_float_ops_name
 from larq_el.errors import UserError
@@ -77,9 +78,12 @@ def command(
             check_output(path, overwrite=overwrite, reads=(model, weights, samples, *imports))
     from larq_el.convert import convert, load_model
 
-    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
-    measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
-    conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
+    with Line(as_json) as line:
+        line.update(f"{model}: reading")
+        keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
+        measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
+        line.update(f"{model}: converting{'' if no_proof else ', and proving it in each runtime'}")
+        conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
         write_output(report, (json.dumps(document, indent=2) + "\n").encode())

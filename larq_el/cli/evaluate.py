@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
+from larq_el.cli.progress import Line
 
 
 @click.command("evaluate")
@@ -51,7 +52,10 @@ def command(
         loaded = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
         predictor = evaluation.keras_predictor(loaded)
     source = source or "digits"
-    accuracy, images = evaluation.evaluate(predictor, source, data_dir, count)
+    with Line(as_json, after=2.0) as line:
+        accuracy, images = evaluation.evaluate(
+            predictor, source, data_dir, count, on_batch=lambda done: line.update(f"{done:,} images of {source}")
+        )
     if as_json:
         options.print_json(
             {"model": model, "dataset": source, "top1": accuracy, "images": images, "runtime": predictor.runtime}

@@ -53,7 +53,7 @@ def command(
 
     check_folder(Path(output), resume=resume)
     from larq_el import zoo
-    from larq_el._keras import keras
+    from larq_el._keras import keras, tf
     from larq_el.errors import UserError, closest
     from larq_el.training import load_dataset, train
     from larq_el.zoo.recipes import RECIPES
@@ -65,6 +65,9 @@ def command(
     size = input_size or data.default_image_size
     keras.utils.set_random_seed(seed)
     network = zoo.create_model(model, input_shape=(size, size, 3), classes=len(data.class_names), width=width)
+    if not as_json:
+        processors = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        click.echo(f"Training on {', '.join(one.name.removeprefix('/device:') for one in processors)}.", err=True)
     result = train(network, data, chosen, output, resume=resume, seed=seed, verbose=0 if as_json else "auto")
     last = result.metrics[-1]
     if as_json:

@@ -6,7 +6,8 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.exit import CheckError
-from larq_el.cli.tables import print_rows, visible
+from larq_el.cli.progress import Line
+from larq_el.cli.tables import print_parts, visible
 
 
 @click.command("verify")
@@ -50,15 +51,19 @@ def command(
     from larq_el.convert import load_model, verify
     from larq_el.data.samples import load_samples
 
-    keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
-    arrays, _ = load_samples(
-        source or "digits", keras_model.input_names, count, image_shape=keras_model, data_dir=data_dir
-    )
-    result = verify(keras_model, content, arrays, min_agreement=min_agreement)
+    with Line(as_json) as line:
+        line.update(f"{model}: reading")
+        keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
+        arrays, _ = load_samples(
+            source or "digits", keras_model.input_names, count, image_shape=keras_model, data_dir=data_dir
+        )
+        line.update(f"comparing on {len(arrays[0])} samples")
+        result = verify(keras_model, content, arrays, min_agreement=min_agreement)
     if as_json:
         options.print_json(result.to_dict())
     else:
-        _print(result, f"{model} against {flatbuffer}")
+        click.echo(visible(f"{model} against {flatbuffer}"))
+        print_parts(result.parts())
     if not result.passed:
         at = f"; they part at {result.parted_at!r}" if result.parted_at else ""
         if result.top1_agreement >= min_agreement:
@@ -67,28 +72,3 @@ def command(
                 f"{result.top1_agreement:.2%} of the samples have the same top-1{at}."
             )
         raise CheckError(f"top-1 agreement is {result.top1_agreement:.2%}, below {min_agreement:.2%}{at}.")
-
-
-def _print(result: Any, title: str) -> None:
-    rows = [
-        [
-            diff.layer,
-            "" if diff.differing_alone is None else f"{diff.differing_alone:.3%}",
-            f"{diff.differing:.3%}",
-            f"{diff.max_abs_diff:.2e}",
-        ]
-        for diff in result.layers
-    ]
-    print_rows(title, ["layer", "differing, on equal inputs", "from the image", "max |difference|"], rows)
-    logits = (
-        ""
-        if result.logits_max_abs_diff is None
-        else f", logits {result.logits_max_abs_diff:.2e} at most and {result.logits_mean_abs_diff:.2e} on average"
-    )
-    for output in result.outputs:
-        name = f" of {output.output!r}" if len(result.outputs) > 1 else ""
-        click.echo(
-            f"top-1 agreement{name} {output.agreement:.2%} of {result.samples} samples; outputs differ by "
-            f"{output.max_abs_diff:.2e} at most and {output.mean_abs_diff:.2e} on average{logits}."
-        )
-    click.echo(f"They part at {visible(result.parted_at)}." if result.parted_at else "No layer parts.")

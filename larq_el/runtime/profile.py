@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from larq_el.runtime.delegate import read_profile
+from larq_el.tables import Parts, Shown, Table
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class NodeTime:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Shown):
     """The time of an inference.
 
     # Attributes
@@ -37,14 +38,18 @@ class Profile:
     stock_ms: float
     total_ms: float
 
-    def __str__(self) -> str:
+    def parts(self) -> Parts:
+        """A table, which `print(profile)` shows, and a notebook."""
         rows = [
-            f"{node.milliseconds:9.3f}  {node.milliseconds / self.total_ms:5.1%}  {node.operator:13} "
-            + ", ".join(node.layers)
+            [node.operator, ", ".join(node.layers), f"{node.milliseconds:.3f}", self._share(node.milliseconds)]
             for node in self.nodes
         ]
-        rows.append(f"{self.stock_ms:9.3f}  {self.stock_ms / self.total_ms:5.1%}  the stock runtime's operators")
-        return "\n".join(["       ms  share  operator      layers", *rows, f"{self.total_ms:9.3f}  in all"])
+        rest = ["the stock runtime's", "", f"{self.stock_ms:.3f}", self._share(self.stock_ms)]
+        rows += [rest, ["in all", "", f"{self.total_ms:.3f}", "100.0%"]]
+        yield Table("One inference", ["operator", "layers", "ms", "share"], rows)
+
+    def _share(self, milliseconds: float) -> str:
+        return f"{milliseconds / self.total_ms:.1%}"
 
 
 def measure(invoke: Callable[[], Any], delegate: Any, runs: int) -> Profile:
