@@ -2,8 +2,6 @@
 
 import io
 
-import pytest
-
 from larq_el.cli.progress import Line
 
 
@@ -12,14 +10,15 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+def on_terminal(monkeypatch):
+    """Not a fixture: pytest gives each phase of a test streams of its own."""
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
     return stream
 
 
-def test_a_line_changes_and_goes(terminal):
+def test_a_line_changes_and_goes(monkeypatch):
+    terminal = on_terminal(monkeypatch)
     with Line() as line:
         line.update("one\x1b[31m")
         line.update("two")
@@ -29,14 +28,16 @@ def test_a_line_changes_and_goes(terminal):
     assert "one?[31m" in shown
 
 
-def test_the_last_state_stays_where_it_is_given(terminal):
+def test_the_last_state_stays_where_it_is_given(monkeypatch):
+    terminal = on_terminal(monkeypatch)
     line = Line()
     line.update("half")
     line.end("done")
     assert terminal.getvalue().endswith("done".ljust(79) + "\n")
 
 
-def test_what_is_quick_shows_nothing(terminal):
+def test_what_is_quick_shows_nothing(monkeypatch):
+    terminal = on_terminal(monkeypatch)
     with Line(after=60) as line:
         line.update("one")
     assert terminal.getvalue() == ""

@@ -3,7 +3,6 @@
 import pytest
 
 from larq_el._keras import keras, lq
-from larq_el.cli.tables import print_report
 from larq_el.convert import convert, inspect
 from larq_el.convert.report.page import page
 
@@ -65,18 +64,19 @@ def test_large_float_layers_can_be_quantized():
     assert convert(model, float_ops="float16").report.advice == ()
 
 
-def test_advice_is_printed_and_on_the_page(capsys):
+def test_advice_is_printed_and_on_the_page():
     image = x = keras.Input((6, 6, 64))
     for at in range(5):
         x = _conv(name=f"conv_{at}")(x)
     conversion = convert(keras.Model(image, x))
-    print_report(conversion.report, "title")
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "Advice: pad with ones (pad_values=1)" in printed
-    assert "(conv_0, conv_1, conv_2 and 2 more). Gain: 1.00 to 1.05 times" in printed
+    printed = str(conversion.report)
+    assert "What would make it faster" in printed
+    assert "pad with ones (pad_values=1)" in printed
+    assert "conv_0, conv_1, conv_2 and 2 more" in printed
+    assert "1.00 to 1.05 times" in printed
     html = page(conversion.report, "title")
     assert "pad with ones" in html
-    assert "conv_0, conv_1, conv_2, conv_3, conv_4" in html
+    assert "conv_0, conv_1, conv_2 and 2 more" in html
     (advice,) = inspect(conversion.flatbuffer).to_dict()["advice"]
     assert advice["change"].startswith("pad with ones")
     assert len(advice["layers"]) == 5

@@ -73,9 +73,9 @@ def test_the_command_says_who_refuses(tmp_path, capsys):
         assert run(group, ["inspect", str(path), *options]) == 0
         return capsys.readouterr().out
 
-    assert "larq_el.runtime cannot run it: LceBconv2d: the option padding is missing." in printed()
+    assert "LceBconv2d: the option padding is missing" in printed()
     assert [runtime["refused"] != "" for runtime in json.loads(printed("--json"))["runtimes"]] == [False, True, True]
-    assert "larq_el.runtime runs it fully" in printed("--no-trial")
+    assert "LceBconv2d: the option padding is missing" not in printed("--no-trial")
 
 
 def test_stock_operators_are_tried_too():
