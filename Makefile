@@ -16,11 +16,12 @@ test: $(READY)  ## everything but the full-size models
 test-slow: $(READY)  ## the full-size models too
 	$(BIN)/python -m pytest
 
-lint: $(READY)  ## style, types, and which package may import which
+lint: $(READY)  ## style, types, which package may import which, and the style of the C++
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	find native -name '*.cc' -o -name '*.h' | xargs $(BIN)/clang-format --dry-run -Werror
 
 check: lint test  ## what CI runs
 

@@ -14,8 +14,8 @@ struct BconvAttributes {
   int channels_in = 0;
   Window height;  // stride and dilation; the size is the filter's
   Window width;
-  bool same = false;      // padding SAME, else VALID
-  bool pad_one = false;   // what lies outside is +1, else 0
+  bool same = false;     // padding SAME, else VALID
+  bool pad_one = false;  // what lies outside is +1, else 0
   Activation activation = Activation::kNone;
 };
 

@@ -3,12 +3,12 @@
 namespace larq_el {
 namespace {
 
-constexpr int kChunkPixels = 48;         // for which a thread computes all output channels, block after block
+constexpr int kChunkPixels = 48;  // for which a thread computes all output channels, block after block
 // Within a chunk all channels of a few pixels are computed before the next pixels: reals then stream through memory in
 // order. The fewer pixels, the more often the weights are read again.
 constexpr int kGroupTiles = 2;
-constexpr int kChunkPointers = 4096;     // pointers to their taps stay in the first-level cache beside the weights
-constexpr size_t kSerialWork = 1 << 22;  // multiply-accumulates below which waking a thread takes longer than it saves
+constexpr int kChunkPointers = 4096;      // pointers to their taps stay in the first-level cache beside the weights
+constexpr size_t kSerialWork = 1 << 22;   // multiply-accumulates below which waking a thread takes longer than it saves
 constexpr size_t kExpandWords = 1 << 12;  // that a thread expands at once
 
 }  // namespace
@@ -155,9 +155,8 @@ void Bconv::run(const Run& run) const {
   RowStep steps[kMaxSteps];
   const Target to = target(run, steps);
   const size_t chunk = static_cast<size_t>(chunk_tiles_) * kernel_.mr;
-  run.pool->for_each((pixels_ + chunk - 1) / chunk, threads_, [&](int index, size_t i) {
-    run_chunk(activations, to, i * chunk, worker(run, index));
-  });
+  run.pool->for_each((pixels_ + chunk - 1) / chunk, threads_,
+                     [&](int index, size_t i) { run_chunk(activations, to, i * chunk, worker(run, index)); });
 }
 
 Bconv::Target Bconv::target(const Run& run, RowStep* steps) const {

@@ -77,11 +77,11 @@ class Bconv final : public Op {
   size_t words_out_ = 0;    // of its signs
   TapClasses row_classes_;
   TapClasses column_classes_;
-  Array<int64_t> tap_offsets_;   // from the window's origin, in bytes
-  Array<uint8_t> outside_;       // the pixel that stands outside the image
-  Array<int32_t> corrections_;   // [row class][column class][padded channel]; empty where nothing is corrected
+  Array<int64_t> tap_offsets_;  // from the window's origin, in bytes
+  Array<uint8_t> outside_;      // the pixel that stands outside the image
+  Array<int32_t> corrections_;  // [row class][column class][padded channel]; empty where nothing is corrected
   int threads_ = 1;
-  int chunk_tiles_ = 1;     // of which a thread gets the taps at once
+  int chunk_tiles_ = 1;  // of which a thread gets the taps at once
   size_t expanded_bytes_ = 0;
   size_t worker_bytes_ = 0;
 };

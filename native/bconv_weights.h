@@ -36,8 +36,8 @@ class BconvWeights {
   int taps() const { return height_ * width_; }
   int height() const { return height_; }
   int width() const { return width_; }
-  int words_in() const { return words_in_; }         // of a pixel
-  int words() const { return words_; }               // of a group of a pixel
+  int words_in() const { return words_in_; }  // of a pixel
+  int words() const { return words_; }        // of a group of a pixel
   int channels_out() const { return channels_out_; }
   size_t blocks() const { return blocks_.size(); }
   size_t packed_bytes() const { return packed_.size(); }

@@ -57,9 +57,8 @@ struct Operands {
     for (size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint32_t>(i * 2654435761u);
     for (size_t i = 0; i < filters.size(); ++i) filters[i] = static_cast<uint32_t>(i * 2246822519u);
     if (!activations.assign_zeros(pixel * (c.kernel->mr + 2)) ||
-        !weights.assign_zeros(words * c.kernel->weight_bytes) ||
-        !acc.assign_zeros(c.kernel->mr * kBlock) || !constants.assign_zeros(kBlock) ||
-        !out.assign_zeros(c.kernel->mr * kBlock)) {
+        !weights.assign_zeros(words * c.kernel->weight_bytes) || !acc.assign_zeros(c.kernel->mr * kBlock) ||
+        !constants.assign_zeros(kBlock) || !out.assign_zeros(c.kernel->mr * kBlock)) {
       __builtin_trap();
     }
     if (c.kernel->expand != nullptr) {

@@ -49,8 +49,8 @@ RowFinish Finisher::bind(const Run& run, RowStep* steps) const {
   const auto address = [&run](int output) { return output < 0 ? nullptr : static_cast<float*>(run.outputs[output]); };
   for (size_t i = 0; i < specs_.size(); ++i) {
     steps[i] = specs_[i].step;
-    steps[i].operand =
-        specs_[i].input < 0 ? constants_.data() + specs_[i].constant : static_cast<const float*>(run.inputs[specs_[i].input]);
+    steps[i].operand = specs_[i].input < 0 ? constants_.data() + specs_[i].constant
+                                           : static_cast<const float*>(run.inputs[specs_[i].input]);
   }
   RowFinish finish = {};
   finish.steps = steps;

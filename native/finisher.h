@@ -1,5 +1,6 @@
 // What follows an operator's rows of reals: steps such as BatchNorm's factors, Elastic-Link's and the residual sum, and
-// the forms in which the result is wanted: its values, its signs, its mean magnitude (K), its sums over groups (Squeeze).
+// the forms in which the result is wanted: its values, its signs, its mean magnitude (K), its sums over groups
+// (Squeeze).
 #pragma once
 
 #include "kernels/kernel.h"

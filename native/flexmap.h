@@ -24,11 +24,11 @@ class FlexMap {
 
   const uint8_t* bytes_ = nullptr;
   size_t size_ = 0;
-  size_t values_ = 0;       // position of the first value
-  size_t width_ = 0;        // bytes of a value
-  size_t count_ = 0;        // number of entries
-  size_t keys_ = 0;         // position of the first key's offset
-  size_t keys_width_ = 0;   // bytes of such an offset
+  size_t values_ = 0;      // position of the first value
+  size_t width_ = 0;       // bytes of a value
+  size_t count_ = 0;       // number of entries
+  size_t keys_ = 0;        // position of the first key's offset
+  size_t keys_width_ = 0;  // bytes of such an offset
 };
 
 }  // namespace larq_el

@@ -3,7 +3,7 @@
 namespace larq_el {
 namespace {
 
-constexpr int kMost = 16;  // pixels of a window that are compared at once
+constexpr int kMost = 16;                  // pixels of a window that are compared at once
 constexpr size_t kSerialValues = 1 << 15;  // below which waking a thread takes longer than it saves
 
 bool is_float(const Value& value, const Reporter& report) {
@@ -78,8 +78,7 @@ void MaxPool::pool_row(const float* image, int row, float* out) const {
   }
 }
 
-bool StridedMagnitude::prepare(const Value* const* inputs, Value* const* outputs, int threads,
-                               const Reporter& report) {
+bool StridedMagnitude::prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) {
   const Value& input = *inputs[0];
   if (!is_float_image(input, report) || !is_float(*outputs[0], report)) return false;
   batch_ = input.shape.dims[0];

@@ -149,7 +149,8 @@ bool Fuser::absorb_expand(FusedRows* rows, const ViewNode& node, int position) {
   if (add.inputs_count != 2 || !is_plain(add)) return false;
   const int back = graph_.only_reader(add.output), flat = other_input(add, node.output);
   const int widen = graph_.producer(flat);
-  if (back < 0 || widen < 0 || graph_.node(back).kind != Kind::kReshape || graph_.only_reader(flat) != sum) return false;
+  if (back < 0 || widen < 0 || graph_.node(back).kind != Kind::kReshape || graph_.only_reader(flat) != sum)
+    return false;
   const ViewNode& narrow = graph_.node(widen);
   if (narrow.kind != Kind::kReshape || narrow.inputs_count < 1 || graph_.rank(flat) != 3) return false;
   int operand = narrow.inputs[0], scaling = -1;
@@ -292,8 +293,8 @@ bool Fuser::attach_forms() {
 bool Fuser::attach(const Form& form) {
   FusedRows* rows = nullptr;
   for (FusedRows& candidate : rows_) {
-    if (candidate.result == form.source && (candidate.conv >= 0 || candidate.source != form.source ||
-                                            candidate.position <= form.position)) {
+    if (candidate.result == form.source &&
+        (candidate.conv >= 0 || candidate.source != form.source || candidate.position <= form.position)) {
       rows = &candidate;
     }
   }

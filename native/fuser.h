@@ -18,13 +18,13 @@ struct FusedStep {
   int count;              // of its values: 1 or one for each channel
   int channels;           // of an operand that is added
   float scale;
-  int result = -1;        // the tensor that the step computes in the graph
+  int result = -1;  // the tensor that the step computes in the graph
 };
 
 // Rows of one tensor, from a convolution or from memory, their steps, and the forms in which the result is wanted.
 struct FusedRows {
-  int conv = -1;    // position of the convolution's node, or -1
-  int source = -1;  // the tensor that is read, where there is no convolution
+  int conv = -1;     // position of the convolution's node, or -1
+  int source = -1;   // the tensor that is read, where there is no convolution
   int position = 0;  // of the node after which all operands are there
   FusedStep steps[kMaxSteps];
   int steps_count = 0;

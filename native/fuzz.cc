@@ -100,7 +100,8 @@ class Graph {
     }
     const Image abs = like(part), mean = image(part.height, part.width, 1);
     runtime.add_builtin(tfl::kAbs, {part.tensor}, {abs.tensor}, 0);
-    runtime.add_builtin(tfl::kMean, {abs.tensor, integers({chance(50) ? 3 : -1})}, {mean.tensor}, tfl::ReducerParams{true});
+    runtime.add_builtin(tfl::kMean, {abs.tensor, integers({chance(50) ? 3 : -1})}, {mean.tensor},
+                        tfl::ReducerParams{true});
     return mean.tensor;
   }
 
@@ -109,7 +110,8 @@ class Graph {
   Image sum(const Image& y, int other) { return arithmetic(tfl::kAdd, y, other); }
   Image arithmetic(tfl::Builtin code, const Image& y, int other) {
     const Image z = like(y);
-    const std::vector<int> operands = chance(50) ? std::vector<int>{y.tensor, other} : std::vector<int>{other, y.tensor};
+    const std::vector<int> operands =
+        chance(50) ? std::vector<int>{y.tensor, other} : std::vector<int>{other, y.tensor};
     runtime.add_builtin(code, operands, {z.tensor}, tfl::ArithmeticParams{});
     return z;
   }

@@ -248,7 +248,8 @@ class Builder {
     if (rows.conv >= 0) return add_conv(graph.node(rows.conv), rows);
     Owned<RowPass> op(new RowPass(kernel_));
     if (!op) return report_.error("there is not enough memory for a fused operator.");
-    return describe(rows, rows.bits, graph.channels(rows.source), &op->finisher()) && connect(rows, rows.source, rows.bits, op.release());
+    return describe(rows, rows.bits, graph.channels(rows.source), &op->finisher()) &&
+           connect(rows, rows.source, rows.bits, op.release());
   }
 
   bool add_conv(const ViewNode& view, const FusedRows& rows) {
@@ -359,8 +360,7 @@ class Builder {
 
 }  // namespace
 
-bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed,
-           const Reporter& report) {
+bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report) {
   GraphView graph;
   if (!graph.read(context, nodes, count, nullptr, report)) return false;
   Fuser fuser(graph);

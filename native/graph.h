@@ -11,8 +11,8 @@ namespace larq_el {
 // those that can be computed with them. False, with a message, where a node cannot be read.
 bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report);
 
-// The plan of a partition; `profile` may be null. Null, with a message, where a node cannot run. Both may be called from the delegate's
-// `Prepare` and the kernel's `init` alone: only there the runtime shows its nodes.
+// The plan of a partition; `profile` may be null. Null, with a message, where a node cannot run. Both may be called
+// from the delegate's `Prepare` and the kernel's `init` alone: only there the runtime shows its nodes.
 Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const BinaryKernel& kernel, bool fuse,
                  Pool* pool, Profile* profile, const Reporter& report);
 

@@ -11,10 +11,17 @@ constexpr struct {
   int code;
   Kind kind;
 } kBuiltins[] = {
-    {tfl::kAdd, Kind::kAdd},         {tfl::kSub, Kind::kSub},         {tfl::kMul, Kind::kMul},
-    {tfl::kRelu, Kind::kRelu},       {tfl::kPrelu, Kind::kPrelu},     {tfl::kReshape, Kind::kReshape},
-    {tfl::kSum, Kind::kSum},         {tfl::kMean, Kind::kMean},       {tfl::kAbs, Kind::kAbs},
-    {tfl::kMaxPool2d, Kind::kMaxPool}, {tfl::kStridedSlice, Kind::kStridedSlice},
+    {tfl::kAdd, Kind::kAdd},
+    {tfl::kSub, Kind::kSub},
+    {tfl::kMul, Kind::kMul},
+    {tfl::kRelu, Kind::kRelu},
+    {tfl::kPrelu, Kind::kPrelu},
+    {tfl::kReshape, Kind::kReshape},
+    {tfl::kSum, Kind::kSum},
+    {tfl::kMean, Kind::kMean},
+    {tfl::kAbs, Kind::kAbs},
+    {tfl::kMaxPool2d, Kind::kMaxPool},
+    {tfl::kStridedSlice, Kind::kStridedSlice},
 };
 
 constexpr struct {

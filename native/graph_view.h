@@ -59,9 +59,7 @@ class GraphView {
 
   // A tensor's sizes: how many dimensions (0 where it is unknown), and each of them (-1 where there is none).
   int rank(int tensor) const;
-  int dim(int tensor, int axis) const {
-    return axis < rank(tensor) ? context_->tensors[tensor].dims->data[axis] : -1;
-  }
+  int dim(int tensor, int axis) const { return axis < rank(tensor) ? context_->tensors[tensor].dims->data[axis] : -1; }
 
   bool is_float(int tensor) const { return valid(tensor) && context_->tensors[tensor].type == tfl::kFloat32; }
   bool is_image(int tensor) const { return is_float(tensor) && rank(tensor) == 4 && dim(tensor, 3) > 0; }

@@ -66,7 +66,7 @@ class Pool : public Allocated {
   std::atomic<uint64_t> generation_{0};  // changes with every loop
   int places_ = 0;                       // for workers that may still join the loop
   int next_worker_ = 0;
-  std::atomic<int> active_{0};           // workers in the loop
+  std::atomic<int> active_{0};  // workers in the loop
   Body body_ = nullptr;
   void* argument_ = nullptr;
   size_t count_ = 0;

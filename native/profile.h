@@ -23,8 +23,8 @@ class Profile : public Allocated {
 
   void record(int entry, double seconds);
 
-  // A line for each entry that ran: its label (operator, space, names of tensors), a tab, the number of runs, a tab, the seconds of all runs. Owned by the
-  // profile, and valid until the next call. All entries then start at zero again.
+  // A line for each entry that ran: its label (operator, space, names of tensors), a tab, the number of runs, a tab,
+  // the seconds of all runs. Owned by the profile, and valid until the next call. All entries then start at zero again.
   const char* read();
 
  private:

@@ -37,8 +37,14 @@ void RowPass::run_chunk(const Run& run, RowFinish finish, size_t first, size_t l
   finisher_.begin(&finish, lanes, first, last);
   for (int channel = 0; channel < channels_; channel += kBlock) {
     const int channels = channels_ - channel < kBlock ? channels_ - channel : kBlock;
-    const RowTile tile = {nullptr, nullptr, values + first * channels_ + channel, static_cast<size_t>(channels_), first,
-                          static_cast<int>(last - first), channel, channels};
+    const RowTile tile = {nullptr,
+                          nullptr,
+                          values + first * channels_ + channel,
+                          static_cast<size_t>(channels_),
+                          first,
+                          static_cast<int>(last - first),
+                          channel,
+                          channels};
     uint64_t masks[kChunkPixels];
     kernel_.finish(tile, finish, bits == nullptr ? nullptr : masks);
     for (size_t p = first; bits != nullptr && p < last; ++p) {

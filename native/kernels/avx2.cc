@@ -82,7 +82,7 @@ struct Avx2 {
 }  // namespace
 
 extern const BinaryKernel kernel_avx2 = {
-    "avx2",      Isa::kMr,   kNibbles, kNibbles * kBlock, expand_nibbles, pack_nibbles, run_nibbles<Isa>,
-    store_float, store_int8, store_bits<Avx2>, finish<Avx2>, maximum<Avx2>, signs<Avx2>};
+    "avx2",      Isa::kMr,   kNibbles,         kNibbles * kBlock, expand_nibbles, pack_nibbles, run_nibbles<Isa>,
+    store_float, store_int8, store_bits<Avx2>, finish<Avx2>,      maximum<Avx2>,  signs<Avx2>};
 
 }  // namespace larq_el

@@ -41,8 +41,18 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const BinaryKernel kernel_avx512vpopcnt = {
-    "avx512vpopcnt", kMr,        4,          4 * kBlock,         nullptr,      pack_words, run,
-    store_float,     store_int8, store_bits<Avx512>, finish<Avx512>, maximum<Avx512>, signs<Avx512>};
+extern const BinaryKernel kernel_avx512vpopcnt = {"avx512vpopcnt",
+                                                  kMr,
+                                                  4,
+                                                  4 * kBlock,
+                                                  nullptr,
+                                                  pack_words,
+                                                  run,
+                                                  store_float,
+                                                  store_int8,
+                                                  store_bits<Avx512>,
+                                                  finish<Avx512>,
+                                                  maximum<Avx512>,
+                                                  signs<Avx512>};
 
 }  // namespace larq_el

@@ -109,8 +109,8 @@ inline bool is_whole(const RowTile& tile, const RowFinish& finish) {
   return finish.groups == nullptr || is_within(tile, finish.group_channels);
 }
 
-// Asks for the cache lines of a block's row. Rows of one block lie apart, which the processor's own prefetching does not
-// follow; asking beyond the end of a buffer is harmless.
+// Asks for the cache lines of a block's row. Rows of one block lie apart, which the processor's own prefetching does
+// not follow; asking beyond the end of a buffer is harmless.
 template <int kWrite>
 inline void prefetch(const float* row) {
   for (int i = 0; i < kBlock; i += 16) __builtin_prefetch(row + i, kWrite);
@@ -122,9 +122,9 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
   size_t strides[kMaxSteps];
   for (int i = 0; i < finish.count; ++i) {
     operands[i] = operand_of(finish.steps[i], tile.pixel, tile.channel);
-    strides[i] = finish.steps[i].kind == RowStep::kAdd           ? finish.steps[i].channels
+    strides[i] = finish.steps[i].kind == RowStep::kAdd          ? finish.steps[i].channels
                  : finish.steps[i].kind == RowStep::kScalePixel ? 1
-                                                                 : 0;
+                                                                : 0;
   }
   const float* values = tile.values;
   float* out = finish.values == nullptr ? nullptr : finish.values + tile.pixel * finish.stride + tile.channel;
@@ -182,9 +182,8 @@ inline const float* whole_operand(const RowStep& step, const RowTile& tile, int 
   const size_t at = tile.pixel + pixel;
   if (step.kind == RowStep::kAdd) {
     const float* row = step.operand + at * step.channels;
-    for_each_part(tile, step.channels, [&](int from, int to, int count) {
-      memcpy(block + to, row + from, sizeof(float) * count);
-    });
+    for_each_part(tile, step.channels,
+                  [&](int from, int to, int count) { memcpy(block + to, row + from, sizeof(float) * count); });
     return block;
   }
   if (step.kind == RowStep::kScalePixel || step.kind == RowStep::kRelu) return operand_of(step, at, tile.channel);

@@ -85,11 +85,11 @@ struct RowFinish {
   const RowStep* steps;
   int count;  // at most kMaxSteps
   float* values;
-  size_t stride;       // floats of a pixel of `values`
-  float* magnitude;    // not null where the sums of |y| are wanted, which are gathered in `lanes`
-  float* lanes;        // [pixel - lanes_pixel][kLanes], aligned to 64 bytes: added to
+  size_t stride;     // floats of a pixel of `values`
+  float* magnitude;  // not null where the sums of |y| are wanted, which are gathered in `lanes`
+  float* lanes;      // [pixel - lanes_pixel][kLanes], aligned to 64 bytes: added to
   size_t lanes_pixel;
-  float* groups;       // [pixel][group_channels]: sums of the channels c, c + group_channels, ... in that order; a block
+  float* groups;  // [pixel][group_channels]: sums of the channels c, c + group_channels, ... in that order; a block
   int group_channels;  // below group_channels overwrites, the others add
 };
 
@@ -120,8 +120,8 @@ struct BinaryKernel {
   // tile, zero from `channels` on.
   void (*finish)(const RowTile& tile, const RowFinish& finish, uint64_t* bits);
 
-  // out[c] = the largest of rows[0][c], rows[1][c], ...; there is at least one row. What lies `ahead` floats behind each
-  // is asked for.
+  // out[c] = the largest of rows[0][c], rows[1][c], ...; there is at least one row. What lies `ahead` floats behind
+  // each is asked for.
   void (*maximum)(const float* const* rows, int count, size_t channels, size_t ahead, float* out);
 
   // Bits of `count` reals, bit set where x < 0 (clear for -0.0 and NaN). Writes ceil(count / 32) words; the bits beyond

@@ -51,8 +51,8 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const BinaryKernel kernel_neon = {
-    "neon",      kMr,        4,          4 * kBlock,       nullptr,      pack_strips, run,
-    store_float, store_int8, store_bits<Neon>, finish<Neon>, maximum<Neon>, signs<Neon>};
+extern const BinaryKernel kernel_neon = {"neon",       kMr,           4,           4 * kBlock, nullptr,
+                                         pack_strips,  run,           store_float, store_int8, store_bits<Neon>,
+                                         finish<Neon>, maximum<Neon>, signs<Neon>};
 
 }  // namespace larq_el

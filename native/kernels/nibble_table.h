@@ -17,17 +17,17 @@ constexpr int kNibbles = 8;  // of a word
 constexpr int kByteWords = 7;
 constexpr int kFlushes = 256;
 
-#define LARQ_EL_ROW(a)                                                                                         \
-  __builtin_popcount(a ^ 0), __builtin_popcount(a ^ 1), __builtin_popcount(a ^ 2), __builtin_popcount(a ^ 3),      \
-      __builtin_popcount(a ^ 4), __builtin_popcount(a ^ 5), __builtin_popcount(a ^ 6), __builtin_popcount(a ^ 7),  \
+#define LARQ_EL_ROW(a)                                                                                              \
+  __builtin_popcount(a ^ 0), __builtin_popcount(a ^ 1), __builtin_popcount(a ^ 2), __builtin_popcount(a ^ 3),       \
+      __builtin_popcount(a ^ 4), __builtin_popcount(a ^ 5), __builtin_popcount(a ^ 6), __builtin_popcount(a ^ 7),   \
       __builtin_popcount(a ^ 8), __builtin_popcount(a ^ 9), __builtin_popcount(a ^ 10), __builtin_popcount(a ^ 11), \
       __builtin_popcount(a ^ 12), __builtin_popcount(a ^ 13), __builtin_popcount(a ^ 14), __builtin_popcount(a ^ 15)
 
 // Differing[16 * a + w]: in how many bits the nibbles a and w differ.
-alignas(64) constexpr uint8_t kDiffering[256] = {
-    LARQ_EL_ROW(0),  LARQ_EL_ROW(1),  LARQ_EL_ROW(2),  LARQ_EL_ROW(3), LARQ_EL_ROW(4),  LARQ_EL_ROW(5),
-    LARQ_EL_ROW(6),  LARQ_EL_ROW(7),  LARQ_EL_ROW(8),  LARQ_EL_ROW(9), LARQ_EL_ROW(10), LARQ_EL_ROW(11),
-    LARQ_EL_ROW(12), LARQ_EL_ROW(13), LARQ_EL_ROW(14), LARQ_EL_ROW(15)};
+alignas(64) constexpr uint8_t kDiffering[256] = {LARQ_EL_ROW(0),  LARQ_EL_ROW(1),  LARQ_EL_ROW(2),  LARQ_EL_ROW(3),
+                                                 LARQ_EL_ROW(4),  LARQ_EL_ROW(5),  LARQ_EL_ROW(6),  LARQ_EL_ROW(7),
+                                                 LARQ_EL_ROW(8),  LARQ_EL_ROW(9),  LARQ_EL_ROW(10), LARQ_EL_ROW(11),
+                                                 LARQ_EL_ROW(12), LARQ_EL_ROW(13), LARQ_EL_ROW(14), LARQ_EL_ROW(15)};
 #undef LARQ_EL_ROW
 
 // Each nibble of a word becomes a byte, the offset of its row in the table.

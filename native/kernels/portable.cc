@@ -82,8 +82,18 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const BinaryKernel kernel_portable = {
-    "portable",  kMr,        4,          4 * kBlock,           nullptr,         pack_words, run,
-    store_float, store_int8, store_bits<Portable>, finish<Portable>, maximum<Portable>, signs<Portable>};
+extern const BinaryKernel kernel_portable = {"portable",
+                                             kMr,
+                                             4,
+                                             4 * kBlock,
+                                             nullptr,
+                                             pack_words,
+                                             run,
+                                             store_float,
+                                             store_int8,
+                                             store_bits<Portable>,
+                                             finish<Portable>,
+                                             maximum<Portable>,
+                                             signs<Portable>};
 
 }  // namespace larq_el

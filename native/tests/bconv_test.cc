@@ -107,8 +107,7 @@ double transformed(const Convolution& c, int total, int channel) {
 std::pair<int, int> add_to(FakeRuntime* runtime, const Convolution& c) {
   const int out = c.channels_out();
   const int input = runtime->add_tensor(tfl::kInt32, {c.batch, c.height, c.width, c.words_in()});
-  const int filter =
-      runtime->add_constant(tfl::kInt32, {out, c.rows.size, c.columns.size, c.words()}, c.filter);
+  const int filter = runtime->add_constant(tfl::kInt32, {out, c.rows.size, c.columns.size, c.words()}, c.filter);
   const bool bits = c.type == tfl::kInt32;
   const int multiplier = bits ? -1 : runtime->add_constant(tfl::kFloat32, {out}, c.multiplier);
   const int bias = bits ? -1 : runtime->add_constant(tfl::kFloat32, {out}, c.bias);

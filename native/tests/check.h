@@ -11,18 +11,18 @@
 #include "report.h"
 
 // Fails the run, naming the expression and what the printf-like rest says.
-#define CHECK(condition, ...)                                                  \
-  do {                                                                         \
-    if (condition) break;                                                      \
-    fprintf(stderr, "%s:%d: %s is false:", __FILE__, __LINE__, #condition);    \
-    fprintf(stderr, " " __VA_ARGS__);                                          \
-    fprintf(stderr, "\n");                                                     \
-    exit(1);                                                                   \
+#define CHECK(condition, ...)                                               \
+  do {                                                                      \
+    if (condition) break;                                                   \
+    fprintf(stderr, "%s:%d: %s is false:", __FILE__, __LINE__, #condition); \
+    fprintf(stderr, " " __VA_ARGS__);                                       \
+    fprintf(stderr, "\n");                                                  \
+    exit(1);                                                                \
   } while (false)
 
-#define TEST(name)                                                     \
-  static void name();                                                  \
-  static const bool listed_##name = larq_el::list_test(#name, name);   \
+#define TEST(name)                                                   \
+  static void name();                                                \
+  static const bool listed_##name = larq_el::list_test(#name, name); \
   static void name()
 
 namespace larq_el {

@@ -70,7 +70,8 @@ float expected(const Problem& problem, int pixel, int channel) {
     if (step.kind == RowStep::kRelu) y = y > 0.0f ? y : 0.0f;
     if (step.kind == RowStep::kPrelu) y = y < 0.0f ? y * operand[channel] : y;
     if (step.kind == RowStep::kAdd) {
-      volatile float scaled = operand[static_cast<size_t>(pixel) * step.channels + channel % step.channels] * step.scale;
+      volatile float scaled =
+          operand[static_cast<size_t>(pixel) * step.channels + channel % step.channels] * step.scale;
       y = y + scaled;
     }
   }
@@ -90,9 +91,15 @@ void run(const BinaryKernel& kernel, const Problem& problem, Outputs* outputs) {
   outputs->bits.assign(static_cast<size_t>(blocks) * problem.pixels, ~uint64_t{0});
   CHECK(outputs->lanes.assign_zeros(static_cast<size_t>(problem.pixels) * kLanes));
   float total = 0.0f;
-  const RowFinish finish = {problem.steps.data(), static_cast<int>(problem.steps.size()), outputs->values.data(),
-                            static_cast<size_t>(problem.channels), &total, outputs->lanes.data(), 0,
-                            outputs->groups.data(), problem.group_channels};
+  const RowFinish finish = {problem.steps.data(),
+                            static_cast<int>(problem.steps.size()),
+                            outputs->values.data(),
+                            static_cast<size_t>(problem.channels),
+                            &total,
+                            outputs->lanes.data(),
+                            0,
+                            outputs->groups.data(),
+                            problem.group_channels};
   for (int block = 0; block < blocks; ++block) {
     const int first = block * kBlock, left = problem.channels - first, count = left < kBlock ? left : kBlock;
     Array<int32_t> acc, threshold;
@@ -104,8 +111,8 @@ void run(const BinaryKernel& kernel, const Problem& problem, Outputs* outputs) {
                                        problem.bias.data() + first, threshold.data()};
     RowTile tile = {&rows, &transform, nullptr, 0, 0, problem.pixels, first, count};
     if (problem.from_memory) {
-      tile = {nullptr, nullptr, problem.values.data() + first, static_cast<size_t>(problem.channels), 0,
-              problem.pixels, first, count};
+      tile = {nullptr, nullptr, problem.values.data() + first, static_cast<size_t>(problem.channels), 0, problem.pixels,
+              first,   count};
     }
     kernel.finish(tile, finish, outputs->bits.data() + static_cast<size_t>(block) * problem.pixels);
   }

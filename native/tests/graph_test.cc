@@ -136,8 +136,10 @@ TEST(bits_are_dequantized) {
     tfl::Type type;
     tfl::Quantization quantization;
     int plus, minus;
-  } cases[] = {{tfl::kFloat32, {0, 0}, 1, -1},     {tfl::kInt8, {1.0f / 127, 0}, 127, -127},
-               {tfl::kInt8, {0.3f, 5}, 8, 2},      {tfl::kInt8, {1e-9f, 5}, 127, -128},
+  } cases[] = {{tfl::kFloat32, {0, 0}, 1, -1},
+               {tfl::kInt8, {1.0f / 127, 0}, 127, -127},
+               {tfl::kInt8, {0.3f, 5}, 8, 2},
+               {tfl::kInt8, {1e-9f, 5}, 127, -128},
                {tfl::kBool, {0, 0}, 1, 0}};
   for (const auto& c : cases) {
     FakeRuntime runtime;

@@ -184,8 +184,10 @@ TEST(kernels_store_int8) {
 
 TEST(kernels_round_and_saturate) {
   for_kernels([](const BinaryKernel& kernel) {
-    const float values[] = {0.5f,   -0.5f,  0.49999997f, -0.49999997f, 1.5f,  2.5f,   -2.5f, 126.5f, 127.49f, 1e30f,
-                            -1e30f, -128.5f, -127.5f,    std::numeric_limits<float>::infinity(), 0.0f, -0.0f};
+    const float values[] = {
+        0.5f,   -0.5f,   0.49999997f, -0.49999997f, 1.5f,    2.5f,    -2.5f,
+        126.5f, 127.49f, 1e30f,       -1e30f,       -128.5f, -127.5f, std::numeric_limits<float>::infinity(),
+        0.0f,   -0.0f};
     for (const float value : values) {
       Block block(kernel.mr, 1);
       block.multiplier[0] = 0.0f;

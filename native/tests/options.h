@@ -39,9 +39,14 @@ inline Options flex_map(const std::map<std::string, int>& entries) {
 
 // Options of LceBconv2d: VALID, stride 1, 32 channels, but for what is given.
 inline Options bconv_options(const std::map<std::string, int>& changed) {
-  std::map<std::string, int> entries = {
-      {"channels_in", 32},           {"dilation_height_factor", 1}, {"dilation_width_factor", 1}, {"pad_values", 0},
-      {"fused_activation_function", 0}, {"padding", 1},             {"stride_height", 1},         {"stride_width", 1}};
+  std::map<std::string, int> entries = {{"channels_in", 32},
+                                        {"dilation_height_factor", 1},
+                                        {"dilation_width_factor", 1},
+                                        {"pad_values", 0},
+                                        {"fused_activation_function", 0},
+                                        {"padding", 1},
+                                        {"stride_height", 1},
+                                        {"stride_width", 1}};
   for (const auto& entry : changed) entries[entry.first] = entry.second;
   return flex_map(entries);
 }

@@ -25,8 +25,8 @@ TEST(options_out_of_range_are_refused) {
   const struct {
     const char* key;
     int value;
-  } cases[] = {{"channels_in", 0},    {"stride_height", 0}, {"stride_width", -1},
-               {"padding", 2},        {"pad_values", 2},    {"fused_activation_function", 4},
+  } cases[] = {{"channels_in", 0},      {"stride_height", 0}, {"stride_width", -1},
+               {"padding", 2},          {"pad_values", 2},    {"fused_activation_function", 4},
                {"channels_in", 1 << 30}};
   for (const auto& wrong : cases) {
     const Options options = bconv_options({{wrong.key, wrong.value}});
@@ -66,9 +66,9 @@ TEST(windows_lie_as_in_tensorflow) {
     int input, size, stride, dilation;
     bool same;
     int output, padding;
-  } cases[] = {{7, 3, 1, 1, true, 7, 1},  {8, 3, 2, 1, true, 4, 0}, {7, 3, 2, 1, true, 4, 1}, {8, 3, 1, 2, true, 8, 2},
-               {8, 3, 1, 2, false, 4, 0}, {2, 3, 1, 1, false, 0, 0}, {1, 7, 2, 1, true, 1, 3},
-               {9, 1, 3, 1, true, 3, 0}};
+  } cases[] = {{7, 3, 1, 1, true, 7, 1}, {8, 3, 2, 1, true, 4, 0},  {7, 3, 2, 1, true, 4, 1},
+               {8, 3, 1, 2, true, 8, 2}, {8, 3, 1, 2, false, 4, 0}, {2, 3, 1, 1, false, 0, 0},
+               {1, 7, 2, 1, true, 1, 3}, {9, 1, 3, 1, true, 3, 0}};
   for (const auto& c : cases) {
     const Span span = span_of({c.size, c.stride, c.dilation}, c.input, c.same);
     CHECK(span.output == c.output && span.padding == c.padding, "%d by %d: %d, %d", c.input, c.size, span.output,
