@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -211,19 +210,3 @@ def test_the_command_prints_what_was_lost(folder, capsys, monkeypatch):
     error = capsys.readouterr().err
     assert "Warning: " in error
     assert "the metrics of the first 3 epochs are lost" in error
-
-
-def test_leftovers_of_killed_writers_go_and_others_stay(tmp_path):
-    import fcntl
-
-    from larq_el.files import write_atomically
-
-    left, young, held, other = (tmp_path / name for name in (".file.aa", ".file.bb", ".file.cc", ".other.aa"))
-    for path in (left, young, held, other):
-        path.write_bytes(b"half")
-    for path in (left, held, other):
-        os.utime(path, (time.time() - 1000,) * 2)
-    with held.open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        write_atomically(tmp_path / "file", b"new")
-    assert sorted(os.listdir(tmp_path)) == [".file.bb", ".file.cc", ".other.aa", "file"]
