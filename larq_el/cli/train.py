@@ -66,8 +66,10 @@ def command(
     keras.utils.set_random_seed(seed)
     network = zoo.create_model(model, input_shape=(size, size, 3), classes=len(data.class_names), width=width)
     result = train(network, data, chosen, output, resume=resume, seed=seed, verbose=0 if as_json else "auto")
-    last = result.metrics[-1]
     if as_json:
         options.print_json({"model_path": str(result.model_path), "metrics": result.metrics})
+    elif not result.metrics:  # of a training that was done before they were lost
+        click.echo(f"{result.model_path}: trained; larq-el evaluate measures its accuracy.")
     else:
+        last = result.metrics[-1]
         click.echo(f"{result.model_path}: test accuracy {last['test_accuracy']:.2%} after {last['epoch']} epochs.")

@@ -158,6 +158,7 @@ def _restore(checkpoint: Any, run: Run) -> None:
         raise UserError(
             f"no checkpoint in {str(run.folder)!r} can be read; start the training again in another folder."
         )
+    run.check_begun()
 
 
 def _row(epoch: int, history: dict[str, list[float]], learning_rate: float) -> dict[str, float]:
