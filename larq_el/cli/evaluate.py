@@ -13,6 +13,7 @@ from larq_el.cli import options
 @options.model_shape
 @options.imports
 @options.samples(None, "What to classify", "digits")
+@click.option("--split", help="Images of a data set, as TFDS writes it: train[90%:].  [default: test, or validation]")
 @options.runtime("What runs a flatbuffer.  [default: lce-indirect, native or stock, what is installed and fits]")
 @options.as_json
 def command(
@@ -20,6 +21,7 @@ def command(
     weights: str | None,
     data_dir: str | None,
     imports: tuple[str, ...],
+    split: str | None,
     runtime: str | None,
     as_json: bool,
     **given: Any,
@@ -51,10 +53,10 @@ def command(
         loaded = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
         predictor = evaluation.keras_predictor(loaded)
     source = source or "digits"
-    accuracy, images = evaluation.evaluate(predictor, source, data_dir, count)
+    accuracy, images = evaluation.evaluate(predictor, source, data_dir, count, split=split)
     if as_json:
         options.print_json(
             {"model": model, "dataset": source, "top1": accuracy, "images": images, "runtime": predictor.runtime}
         )
     else:
-        click.echo(f"{model}: top-1 {accuracy:.2%} on {images} test images of {source}.")
+        click.echo(f"{model}: top-1 {accuracy:.2%} on {images} {split or 'test'} images of {source}.")

@@ -19,7 +19,7 @@ from larq_el.cli import options
 )
 @options.data_dir
 @click.option("--split", help="What to train on, as TensorFlow Datasets writes it: train[:90%].  [default: train]")
-@click.option("--test-split", help="What to test on.  [default: test, or validation]")
+@click.option("--test-split", help="What to test on.  [default: test, or validation, or what --split leaves]")
 @click.option("--output", required=True, help="Folder for checkpoints, metrics and the trained model.")
 @click.option("--recipe", default="elastic_link", show_default=True, help="Recipe of larq_el.zoo.recipes.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")

@@ -38,7 +38,8 @@ def load_samples(
     """Samples for a model's inputs.
 
     # Arguments
-        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken; an `.npz`
+        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken
+            (training images where it has no others); an `.npz`
             file with an array for each input, named after it (of a single input the name is free), preprocessed as the
             model expects, and with the classes as `labels` if they are known; or an `.npy` file of one input's array.
         inputs: names of the model's inputs.
@@ -59,7 +60,8 @@ def load_samples(
         from larq_el.data.image_size import image_size_of
         from larq_el.data.load import load_dataset
 
-        images, labels = load_dataset(os.fspath(source), data_dir).samples(count, image_size_of(image_shape))
+        data = load_dataset(os.fspath(source), data_dir, any_images=True)
+        images, labels = data.samples(count, image_size_of(image_shape))
         return [images], labels
     arrays = _read(Path(source), ALL if count is None else count)
     classes = arrays.pop(LABELS) if len(arrays) > 1 and LABELS in arrays else None

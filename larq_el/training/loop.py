@@ -84,6 +84,7 @@ def train(
     size = image_size_of(model)
     steps = -(-dataset.train_size // recipe.batch_size)
     settings = {"model": model.name, "parameters": model.count_params(), "image_size": size, "dataset": dataset.name}
+    settings["splits"] = dataset.splits
     run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
     try:
         with label_errors(dataset.name):
