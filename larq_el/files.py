@@ -130,6 +130,14 @@ def check_output(
         ValueError: where its folder does not exist, it exists and `overwrite` is not set, or it is one of `reads`.
     """
     path = Path(path)
+    try:
+        _check_output(path, overwrite=overwrite, reads=reads)
+    except OSError as error:  # as for a name that is too long, or a folder that may not be entered
+        raise UserError(f"cannot write {str(path)!r}: {error.strerror or error}; give another name.") from error
+    return path
+
+
+def _check_output(path: Path, *, overwrite: bool, reads: Iterable[str | os.PathLike[str] | None]) -> None:
     if not path.parent.is_dir():
         raise UserError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}.")
     if path.is_dir():
@@ -141,4 +149,3 @@ def check_output(
         raise UserError(f"cannot write {str(path)!r}: this command reads it ({str(source)!r}); give another name.")
     if path.exists() and not overwrite:
         raise UserError(f"{str(path)!r} exists; give --overwrite to replace it, or another name.")
-    return path

@@ -209,3 +209,8 @@ def test_files_of_a_user_that_look_like_leftovers_stay(tmp_path, name):
     os.mkfifo(tmp_path / f".{name}.partial-abcdefgh{Path(name).suffix}")
     write_atomically(tmp_path / name, b"new")
     assert {other: (tmp_path / other).read_bytes() for other in kept} == dict.fromkeys(kept, b"precious")
+
+
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot write '.*n': File name too long; give another name"):
+        check_output(tmp_path / ("n" * 300))

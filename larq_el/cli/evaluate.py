@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
+from larq_el.cli.tables import print_line
 
 
 @click.command("evaluate")
@@ -59,4 +60,4 @@ def command(
             {"model": model, "dataset": source, "top1": accuracy, "images": images, "runtime": predictor.runtime}
         )
     else:
-        click.echo(f"{model}: top-1 {accuracy:.2%} on {images} {split or 'test'} images of {source}.")
+        print_line(f"{model}: top-1 {accuracy:.2%} on {images} {split or 'test'} images of {source}.")

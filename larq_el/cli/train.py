@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
+from larq_el.cli.tables import print_line
 
 
 @click.command("train")
@@ -69,7 +70,7 @@ def command(
     if as_json:
         options.print_json({"model_path": str(result.model_path), "metrics": result.metrics})
     elif not result.metrics:  # of a training that was done before they were lost
-        click.echo(f"{result.model_path}: trained; larq-el evaluate measures its accuracy.")
+        print_line(f"{result.model_path}: trained; larq-el evaluate measures its accuracy.")
     else:
         last = result.metrics[-1]
-        click.echo(f"{result.model_path}: test accuracy {last['test_accuracy']:.2%} after {last['epoch']} epochs.")
+        print_line(f"{result.model_path}: test accuracy {last['test_accuracy']:.2%} after {last['epoch']} epochs.")
