@@ -103,6 +103,11 @@ def evaluate(
             raise UserError(
                 f"{source!r} has no array 'labels' to tell right from wrong; add the classes under that name."
             )
+        if labels.shape != (len(images),):
+            raise UserError(
+                f"labels must have shape ({len(images)},), one class for each sample, got {labels.shape}; give the "
+                "number of each sample's class."
+            )
         check_labels(labels, predictor.classes)
         return top1(predictor.predict, _batches(images, labels))
     from larq_el.data.labels import label_errors
