@@ -80,6 +80,7 @@ def evaluate(
     data_dir: str | None = None,
     count: int | None = None,
     *,
+    split: str | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> tuple[float, int]:
     """Top-1 accuracy on the test images of a data set, or on a file of samples.
@@ -87,6 +88,7 @@ def evaluate(
     # Arguments
         predictor: see `keras_predictor` and `flatbuffer_predictor`.
         source, data_dir, count: see `larq_el.data.samples.load_samples`; a file must have `labels`.
+        split: the images of a data set, as TFDS writes it: "train[90%:]"; None for its test images.
         on_batch: is called with the number of images so far.
 
     # Returns
@@ -96,17 +98,24 @@ def evaluate(
         ValueError: where the data set has another number of classes, or a label is none of the model's.
     """
     if is_file(source):
+        if split is not None:
+            raise UserError(f"a file of samples has no splits, got {split!r}; leave out --split.")
         (images,), labels = load_samples(source, ["image"], count)
         if labels is None:
             raise UserError(
                 f"{source!r} has no array 'labels' to tell right from wrong; add the classes under that name."
+            )
+        if labels.shape != (len(images),):
+            raise UserError(
+                f"labels must have shape ({len(images)},), one class for each sample, got {labels.shape}; give the "
+                "number of each sample's class."
             )
         check_labels(labels, predictor.classes)
         return top1(predictor.predict, _batches(images, labels), on_batch)
     from larq_el.data.labels import label_errors
     from larq_el.data.load import load_dataset
 
-    data = load_dataset(source, data_dir)
+    data = load_dataset(source, data_dir, test_split=split)
     if predictor.classes != len(data.class_names):
         raise UserError(f"the model has {predictor.classes} classes and {source!r} has {len(data.class_names)}.")
     batches = data.test_batches(image_size=image_size_of(predictor.image_shape), limit=count)

@@ -1,17 +1,19 @@
-"""Writing files so that none is ever half written or lost."""
+"""Writing files so that none is ever half written or lost.
+
+A file is written under a temporary name, `.NAME.partial-XXXXXXXX` and the suffix of NAME, which its writer keeps locked
+(`flock`). A writer that was killed leaves its temporary file behind without a lock: whoever writes the same name next
+removes it, and never the file of a writer that lives, nor one of another name.
+"""
 
 import contextlib
 import fcntl
+import glob
 import os
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from larq_el.errors import UserError, first_line
-
-OLD = 60.0
-"""Seconds after which a temporary file that nobody holds is what a killed process left."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -53,11 +55,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     remove_leftovers(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = _locked_temporary(path)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with os.fdopen(handle, "wb"):
             yield temporary
             # mkstemp's file is private; a result is as readable as any other new file
             umask = os.umask(0)
@@ -69,17 +70,49 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
-def remove_leftovers(path: Path) -> None:
+def leftovers(path: str | os.PathLike[str]) -> list[Path]:
+    """The temporary files of `path`, of writers that live or were killed.
+
+    # Arguments
+        path: of the file.
+    """
+    prefix, suffix = _temporary_name(Path(path))
+    return sorted(Path(path).parent.glob(f"{glob.escape(prefix)}{'?' * 8}{glob.escape(suffix)}"))
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Removes the temporary files that killed processes left in writing a file.
 
     # Arguments
         path: of the file.
     """
-    for name in path.parent.glob(f".{path.name}.*"):
-        with contextlib.suppress(OSError), name.open("rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime > OLD:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where it is being written
-                name.unlink()
+    for left in leftovers(path):
+        with contextlib.suppress(OSError):
+            # a link or a pipe is no temporary file of ours
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where it is being written
+                left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _temporary_name(path: Path) -> tuple[str, str]:
+    """What a temporary file's name begins and ends with; nobody else's files are called so."""
+    return f".{path.name}.partial-", path.suffix
+
+
+def _locked_temporary(path: Path) -> tuple[int, str]:
+    """The handle and the name of a new temporary file, locked."""
+    prefix, suffix = _temporary_name(path)
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
+        # where a file system has no locks, nobody gets one, and leftovers stay
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(name):
+            return handle, name
+        os.close(handle)  # another writer took it for a leftover before it was locked
 
 
 def check_output(
@@ -97,6 +130,14 @@ def check_output(
         ValueError: where its folder does not exist, it exists and `overwrite` is not set, or it is one of `reads`.
     """
     path = Path(path)
+    try:
+        _check_output(path, overwrite=overwrite, reads=reads)
+    except OSError as error:  # as for a name that is too long, or a folder that may not be entered
+        raise UserError(f"cannot write {str(path)!r}: {error.strerror or error}; give another name.") from error
+    return path
+
+
+def _check_output(path: Path, *, overwrite: bool, reads: Iterable[str | os.PathLike[str] | None]) -> None:
     if not path.parent.is_dir():
         raise UserError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}.")
     if path.is_dir():
@@ -108,4 +149,3 @@ def check_output(
         raise UserError(f"cannot write {str(path)!r}: this command reads it ({str(source)!r}); give another name.")
     if path.exists() and not overwrite:
         raise UserError(f"{str(path)!r} exists; give --overwrite to replace it, or another name.")
-    return path

@@ -1,13 +1,17 @@
 """Messages that name the remedy, and files that are never half written."""
 
+import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from larq_el.errors import UserError, closest
-from larq_el.files import check_output, write_atomically, write_output
+from larq_el.files import check_output, leftovers, replacing, write_atomically, write_output
 
 
 def test_a_user_error_is_a_value_error():
@@ -130,3 +134,83 @@ def test_a_link_is_replaced_and_its_target_kept(tmp_path):
     write_atomically(tmp_path / "link", b"new")
     assert (tmp_path / "target").read_bytes() == b"old"
     assert not (tmp_path / "link").is_symlink()
+
+
+WRITER = """
+import os, signal, sys
+from larq_el.files import replacing
+with replacing(sys.argv[1]) as partial:
+    partial.write_bytes(b"half of")
+    print(partial, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A process in the middle of writing tmp_path / "file.bin"."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "file.bin")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.partial = Path(process.stdout.readline().strip())
+        yield process
+        process.stdin.close()
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_that_name(tmp_path, writer):
+    for other in (".other.bin.partial-12345678.bin", ".file.bin.backup01", ".file.bin.partial-mine.bin"):
+        (tmp_path / other).touch()
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert leftovers(tmp_path / "file.bin") == [writer.partial]
+    write_atomically(tmp_path / "other", b"")
+    assert writer.partial.exists()
+    write_atomically(tmp_path / "file.bin", b"whole")
+    assert not writer.partial.exists()
+    assert len(os.listdir(tmp_path)) == 5
+
+
+def test_the_file_of_a_living_writer_stays(tmp_path, writer):
+    write_atomically(tmp_path / "file.bin", b"ours")
+    assert writer.partial.read_bytes() == b"half of"
+    assert (tmp_path / "file.bin").read_bytes() == b"ours"
+    writer.stdin.close()
+    writer.wait()
+    assert (tmp_path / "file.bin").read_bytes() == b"half of"
+    assert os.listdir(tmp_path) == ["file.bin"]
+
+
+def test_links_are_replaced_and_not_written_through(tmp_path):
+    (tmp_path / "precious").write_bytes(b"precious")
+    for name in ("file.bin", ".file.bin.partial-abcdefgh.bin"):
+        (tmp_path / name).symlink_to(tmp_path / "precious")
+    with replacing(tmp_path / "file.bin") as partial:
+        assert partial.suffix == ".bin"
+        partial.write_bytes(b"new")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not (tmp_path / "file.bin").is_symlink()
+    assert (tmp_path / ".file.bin.partial-abcdefgh.bin").is_symlink()
+
+
+def test_a_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
+    def none(*args):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("larq_el.files.fcntl.flock", none)
+    write_atomically(tmp_path / "file", b"new")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["*", "[ab]*", "report.json"])
+def test_files_of_a_user_that_look_like_leftovers_stay(tmp_path, name):
+    kept = [".report.json.backup", ".a.partial-12345678", f".{name}.old", f".{name}.partial-12345678.mine"]
+    for other in kept:
+        (tmp_path / other).write_bytes(b"precious")
+        os.utime(tmp_path / other, (0, 0))
+    os.mkfifo(tmp_path / f".{name}.partial-abcdefgh{Path(name).suffix}")
+    write_atomically(tmp_path / name, b"new")
+    assert {other: (tmp_path / other).read_bytes() for other in kept} == dict.fromkeys(kept, b"precious")
+
+
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot write '.*n': File name too long; give another name"):
+        check_output(tmp_path / ("n" * 300))

@@ -61,6 +61,8 @@ def command(
 
     settings = Settings(**{**given, "runtimes": given["runtimes"] or None})
     reads = (*files, accuracy, settings.tool, settings.delegate, settings.wheel, settings.ssh_config)
+    if csv_file and plot_file and Path(csv_file).absolute() == Path(plot_file).absolute():
+        raise UserError(f"--csv and --plot are both {csv_file!r}; give two names.")
     outputs = [check_output(name, overwrite=overwrite, reads=reads) for name in (csv_file, plot_file) if name]
     if plot_file:
         tables.check_picture(Path(plot_file))

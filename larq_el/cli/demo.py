@@ -10,7 +10,7 @@ import click
 from larq_el.cli import options
 from larq_el.cli.exit import CheckError
 from larq_el.cli.progress import Line
-from larq_el.cli.tables import print_rows
+from larq_el.cli.tables import print_line, print_rows
 from larq_el.files import check_output, write_output
 
 MODELS = {"el_resnet26": "EL-ResNet26", "s_resnet26": "without EL", "resnet26": "float"}
@@ -124,7 +124,7 @@ def _print(rows: list[dict[str, Any]], epochs: int, picture: Path | None) -> Non
     )
     click.echo(NOTE)
     if picture is not None:
-        click.echo(f"Accuracy and latency are drawn in {picture}.")
+        print_line(f"Accuracy and latency are drawn in {picture}.")
 
 
 def _drawn(rows: list[dict[str, Any]], suffix: str) -> bytes:

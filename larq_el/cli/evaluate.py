@@ -6,6 +6,7 @@ import click
 
 from larq_el.cli import options
 from larq_el.cli.progress import Line
+from larq_el.cli.tables import print_line
 
 
 @click.command("evaluate")
@@ -14,6 +15,7 @@ from larq_el.cli.progress import Line
 @options.model_shape
 @options.imports
 @options.samples(None, "What to classify", "digits")
+@click.option("--split", help="Images of a data set, as TFDS writes it: train[90%:].  [default: test, or validation]")
 @options.runtime("What runs a flatbuffer.  [default: lce-indirect, native or stock, what is installed and fits]")
 @options.as_json
 def command(
@@ -21,6 +23,7 @@ def command(
     weights: str | None,
     data_dir: str | None,
     imports: tuple[str, ...],
+    split: str | None,
     runtime: str | None,
     as_json: bool,
     **given: Any,
@@ -54,11 +57,16 @@ def command(
     source = source or "digits"
     with Line(as_json, after=2.0) as line:
         accuracy, images = evaluation.evaluate(
-            predictor, source, data_dir, count, on_batch=lambda done: line.update(f"{done:,} images of {source}")
+            predictor,
+            source,
+            data_dir,
+            count,
+            split=split,
+            on_batch=lambda done: line.update(f"{done:,} images of {source}"),
         )
     if as_json:
         options.print_json(
             {"model": model, "dataset": source, "top1": accuracy, "images": images, "runtime": predictor.runtime}
         )
     else:
-        click.echo(f"{model}: top-1 {accuracy:.2%} on {images} test images of {source}.")
+        print_line(f"{model}: top-1 {accuracy:.2%} on {images} {split or 'test'} images of {source}.")

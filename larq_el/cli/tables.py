@@ -5,7 +5,12 @@ import sys
 
 from larq_el.tables import Parts, Table, as_text, visible
 
-__all__ = ["print_parts", "print_rows", "visible"]
+__all__ = ["print_line", "print_parts", "print_rows", "visible"]
+
+
+def print_line(text: str) -> None:
+    """Prints a sentence that quotes names of files, models or layers, which may hold anything."""
+    print(visible(text))
 
 
 def print_parts(parts: Parts) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
+from larq_el.cli.tables import print_line
 
 
 @click.command("train")
@@ -19,7 +20,7 @@ from larq_el.cli import options
 )
 @options.data_dir
 @click.option("--split", help="What to train on, as TensorFlow Datasets writes it: train[:90%].  [default: train]")
-@click.option("--test-split", help="What to test on.  [default: test, or validation]")
+@click.option("--test-split", help="What to test on.  [default: test, or validation, or what --split leaves]")
 @click.option("--output", required=True, help="Folder for checkpoints, metrics and the trained model.")
 @click.option("--recipe", default="elastic_link", show_default=True, help="Recipe of larq_el.zoo.recipes.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
@@ -69,8 +70,10 @@ def command(
         processors = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         click.echo(f"Training on {', '.join(one.name.removeprefix('/device:') for one in processors)}.", err=True)
     result = train(network, data, chosen, output, resume=resume, seed=seed, verbose=0 if as_json else "auto")
-    last = result.metrics[-1]
     if as_json:
         options.print_json({"model_path": str(result.model_path), "metrics": result.metrics})
+    elif not result.metrics:  # of a training that was done before they were lost
+        print_line(f"{result.model_path}: trained; larq-el evaluate measures its accuracy.")
     else:
-        click.echo(f"{result.model_path}: test accuracy {last['test_accuracy']:.2%} after {last['epoch']} epochs.")
+        last = result.metrics[-1]
+        print_line(f"{result.model_path}: test accuracy {last['test_accuracy']:.2%} after {last['epoch']} epochs.")

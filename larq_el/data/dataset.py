@@ -28,6 +28,7 @@ class ImageDataset:
         default_image_size: height and width that a model for these images usually has, in pixels.
         decode: from an image as `train` and `test` hold it (such as a JPEG) to uint8 (H, W, 3).
         shuffle_buffer: number of examples that are shuffled at a time.
+        splits: those to train and to test on, where they were named; None for the set's own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ImageDataset:
     default_image_size: int = 224
     decode: Callable[[Any], Any] = tf.identity
     shuffle_buffer: int = SHUFFLE_BUFFER
+    splits: tuple[str, str] | None = None
 
     def epoch(self, epoch: int, *, image_size: tuple[int, int], batch_size: int, seed: int) -> Any:
         """The augmented, preprocessed batches of one epoch.

@@ -1,7 +1,8 @@
 """Classes of a data set, and labels that name none of them."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +29,13 @@ class Labels:
     number: Callable[[Tensor], Tensor]
 
 
-def labels_of(feature: Any, name: str, parts: Sequence[Any]) -> Labels:
+def labels_of(feature: Any, name: str, examples: Any) -> Labels:
     """The classes of a set of TensorFlow Datasets: its own names, or where it has none what its labels are.
 
     # Arguments
         feature: of its labels.
         name: of the set.
-        parts: `tf.data.Dataset`s of (image, label), which are looked through where the set names no classes.
+        examples: `tf.data.Dataset` of (image, label), which is looked through where the set names no classes.
 
     # Raises
         ValueError: where an image has several labels, or they are no classes.
@@ -53,7 +54,7 @@ def labels_of(feature: Any, name: str, parts: Sequence[Any]) -> Labels:
     is_text = dtype == tf.string
     if not (is_text or dtype.is_integer or dtype.is_bool):
         raise UserError(f"the labels of data set {name!r} are {dtype.name}, which are no classes; choose another set.")
-    found = sorted({value for part in parts for value in part.map(lambda _, label: label).as_numpy_iterator()})
+    found = sorted(set(examples.map(lambda _, label: label).as_numpy_iterator()))
     if not found or len(found) > MOST:
         raise UserError(f"the labels of data set {name!r} have {len(found):,} values; at most {MOST:,} are classes.")
     if not is_text and found[0] < 0:
@@ -71,13 +72,8 @@ def labels_of(feature: Any, name: str, parts: Sequence[Any]) -> Labels:
 
 
 def _checked(label: Tensor, classes: int) -> Tensor:
-    message = f"{MARK}; there are {classes}, and -1 stands for an image without one"
-    with tf.control_dependencies(
-        [
-            tf.debugging.assert_greater_equal(label, tf.zeros_like(label), message),
-            tf.debugging.assert_less(label, tf.fill(tf.shape(label), tf.constant(classes, tf.int64)), message),
-        ]
-    ):
+    is_class = (label >= 0) & (label < classes)
+    with tf.control_dependencies([tf.debugging.Assert(is_class, [f"{MARK}, of {classes}", label])]):
         return tf.identity(label)
 
 
@@ -91,9 +87,11 @@ def label_errors(name: str) -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        if MARK not in str(error):
+        found = re.search(rf"{MARK}, of (\d+)\W+?(-?\d+)", str(error))
+        if found is None:
             raise
+        mark = ", the mark of an image without one" if found[2] == "-1" else ""
         raise UserError(
-            f"data set {name!r} has {MARK}, such as the -1 of images without one; name splits with labels (--split, "
-            "--test-split)."
+            f"data set {name!r} has {MARK}, {found[2]}{mark}; there are the classes 0 to {int(found[1]) - 1}: name "
+            "splits with labels (--split, --test-split)."
         ) from error

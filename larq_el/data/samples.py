@@ -1,5 +1,6 @@
 """Samples to compare models on: from a data set, or from a file of arrays; a file needs no TensorFlow."""
 
+import io
 import math
 import os
 import zipfile
@@ -14,7 +15,9 @@ from larq_el.errors import UserError, first_line
 LABELS = "labels"
 """The array of a file that holds the classes."""
 MOST_BYTES = 2 << 30
-"""Of the rows that are read from a file, whatever else it unpacks to."""
+"""Of the rows that are read from all arrays of a file, whatever else it unpacks to."""
+MOST_HEADER = 16_384
+"""Bytes; numpy itself takes no header of more than 10,000."""
 ALL = 1 << 62
 
 
@@ -38,7 +41,8 @@ def load_samples(
     """Samples for a model's inputs.
 
     # Arguments
-        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken; an `.npz`
+        source: a data set (see `larq_el.training.load_dataset`), of which the first test images are taken
+            (training images where it has no others); an `.npz`
             file with an array for each input, named after it (of a single input the name is free), preprocessed as the
             model expects, and with the classes as `labels` if they are known; or an `.npy` file of one input's array.
         inputs: names of the model's inputs.
@@ -59,7 +63,8 @@ def load_samples(
         from larq_el.data.image_size import image_size_of
         from larq_el.data.load import load_dataset
 
-        images, labels = load_dataset(os.fspath(source), data_dir).samples(count, image_size_of(image_shape))
+        data = load_dataset(os.fspath(source), data_dir, any_images=True)
+        images, labels = data.samples(count, image_size_of(image_shape))
         return [images], labels
     arrays = _read(Path(source), ALL if count is None else count)
     classes = arrays.pop(LABELS) if len(arrays) > 1 and LABELS in arrays else None
@@ -112,13 +117,14 @@ def _read(path: Path, count: int) -> dict[str, np.ndarray]:
     try:
         if path.suffix == ".npy":
             with path.open("rb") as file:
-                return {path.stem: _rows(file, count, path.stem, path)}
+                return {path.stem: _rows(file, count, path.stem, path, MOST_BYTES)}
         with zipfile.ZipFile(path) as archive:
-            arrays = {}
+            arrays: dict[str, np.ndarray] = {}
             for entry in archive.namelist():
                 name = entry.removesuffix(".npy")
                 with archive.open(entry) as file:
-                    arrays[name] = _rows(file, count, name, path)
+                    room = MOST_BYTES - sum(array.nbytes for array in arrays.values())
+                    arrays[name] = _rows(file, count, name, path, room)
             return arrays
     except UserError:
         raise
@@ -129,20 +135,33 @@ def _read(path: Path, count: int) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _rows(file: IO[bytes], count: int, name: str, path: Path) -> np.ndarray:
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, whether columns come first, and the type of an array; `file` is then at its values.
+
+    The length of a header is the file's own word, and numpy would read that much.
+    """
+    start = io.BytesIO(file.read(MOST_HEADER))
+    version = np.lib.format.read_magic(start)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    header = read(start)
+    file.seek(start.tell())
+    return header
+
+
+def _rows(file: IO[bytes], count: int, name: str, path: Path, room: int) -> np.ndarray:
     """The first rows of an array: a small file may unpack to far more than there is memory."""
-    version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, by_columns, dtype = header(file)
+    shape, by_columns, dtype = _header(file)
     if not shape or dtype.kind not in "fiub":
         raise UserError(f"array {name!r} of {str(path)!r} is no array of numbers, one row a sample; write it anew.")
+    if min(shape) < 1:
+        raise UserError(f"array {name!r} of {str(path)!r} has shape {shape}, which holds no sample; write it anew.")
     if not by_columns:
         shape = (min(shape[0], count), *shape[1:])
     size = math.prod(shape) * dtype.itemsize
-    if size > MOST_BYTES:
+    if size > room:
         raise UserError(
             f"{shape[0]} rows of array {name!r} in {str(path)!r} take {size:,} bytes, of which at most "
-            f"{MOST_BYTES:,} are read; give fewer samples."
+            f"{MOST_BYTES:,} are read of all arrays together; give fewer samples."
         )
     content = file.read(size)
     if len(content) < size:

@@ -8,28 +8,37 @@ import numpy as np
 from larq_el._keras import Tensor, tf
 from larq_el.data.augmentation import SMALL
 from larq_el.data.dataset import SHUFFLE_BUFFER, ImageDataset
-from larq_el.data.labels import labels_of
+from larq_el.data.labels import label_errors, labels_of
+from larq_el.data.splits import choose_splits, ranges
 from larq_el.errors import UserError, first_line
 
 SHUFFLE_BUFFER_ENCODED = 10_000
 """Examples of larger sets, which TFDS has shuffled on disk: of ImageNet, JPEGs of about 1 GB."""
-TEST_SPLITS = {"imagenet2012": "validation"}
-"""Where it is not "test" although there is one: ImageNet's test labels are not published."""
+LOOKED_THROUGH = 1e9
+"""Bytes on disk of a split whose labels are all looked at first, in seconds; others are checked as they come."""
 CHANNELS = (1, 2, 3, 4)
 """Grey, grey and alpha, RGB, RGBA; of an image whose last axis has another size they come first."""
 
 
 def tfds_dataset(
-    name: str, data_dir: str | None, split: str | None = None, test_split: str | None = None
+    name: str,
+    data_dir: str | None,
+    split: str | None = None,
+    test_split: str | None = None,
+    *,
+    any_images: bool = False,
 ) -> ImageDataset:
     """A set of TensorFlow Datasets, see `larq_el.data.load.load_dataset`."""
     builder = _prepared(name, data_dir)
     features = builder.info.features
-    splits = _splits(builder, name, split, test_split)
+    splits = choose_splits(builder, split, test_split, any_images=any_images)
     train, test = (_examples(builder, one) for one in splits)
     sizes = [builder.info.splits[one].num_examples for one in splits]
-    labels = labels_of(features["label"], name, [train, test])
+    # each part of a split has the classes of the whole
+    whole = "+".join(sorted({own for one in splits for own in ranges(builder, one)}))
+    labels = labels_of(features["label"], name, _examples(builder, whole))
     train, test = (part.map(lambda image, label: (image, labels.number(label))) for part in (train, test))
+    _look_through(builder, dict(zip(splits, (train, test), strict=True)), name)
     data = ImageDataset(
         name,
         train,
@@ -39,6 +48,7 @@ def tfds_dataset(
         class_names=labels.names,
         decode=lambda image: rgb(_decoded(features["image"], image)),
         shuffle_buffer=SHUFFLE_BUFFER_ENCODED,
+        splits=splits if split or test_split else None,
     )
     shape = features["image"].shape
     return _in_memory(data, shape) if None not in shape and sizes[0] * np.prod(shape) < 1e9 else data
@@ -68,36 +78,21 @@ def _prepared(name: str, data_dir: str | None) -> Any:
     return builder
 
 
-def _splits(builder: Any, name: str, split: str | None, test_split: str | None) -> tuple[str, str]:
-    """The names of the splits to train and to test on, as TFDS writes them."""
-    known = sorted(builder.info.splits)
-    preferred = (TEST_SPLITS.get(builder.name, "test"), "validation")
-    train = split or ("train" if "train" in known else None)
-    test = test_split or next((one for one in preferred if one in known), None)
-    if train is None or test is None:
-        raise UserError(
-            f"data set {name!r} must have a train and a test split, and has {', '.join(known)}; name parts of what "
-            f"there is: --split '{known[0]}[:90%]' --test-split '{known[0]}[90%:]'."
-        )
-    for one in (train, test):
-        try:
-            size = builder.info.splits[one].num_examples
-        except (ValueError, KeyError, AssertionError) as error:
-            raise UserError(
-                f"data set {name!r} has no split {one!r} ({first_line(error)}); it has {', '.join(known)}, and parts "
-                f"such as '{known[0]}[:90%]'."
-            ) from error
-        if not size:
-            raise UserError(f"split {one!r} of data set {name!r} has no examples; name another part of it.")
-    return train, test
-
-
 def _examples(builder: Any, split: str) -> Any:
     import tensorflow_datasets as tfds
 
     is_encoded = isinstance(builder.info.features["image"], tfds.features.Image)
     encoded = {"image": tfds.decode.SkipDecoding()} if is_encoded else None
     return builder.as_dataset(split=split, decoders=encoded).map(lambda row: (row["image"], row["label"]))
+
+
+def _look_through(builder: Any, examples: dict[str, Any], name: str) -> None:
+    """Checks the labels of splits that are small: those of test images would be read after an epoch of training."""
+    for split, part in examples.items():
+        if sum(builder.info.splits[own].num_bytes for own in ranges(builder, split)) < LOOKED_THROUGH:
+            with label_errors(name):
+                for _ in part.map(lambda _, label: label).batch(1024):
+                    pass
 
 
 def _decoded(feature: Any, image: Tensor) -> Tensor:

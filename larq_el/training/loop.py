@@ -84,6 +84,7 @@ def train(
     size = image_size_of(model)
     steps = -(-dataset.train_size // recipe.batch_size)
     settings = {"model": model.name, "parameters": model.count_params(), "image_size": size, "dataset": dataset.name}
+    settings["splits"] = dataset.splits
     run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
     try:
         with label_errors(dataset.name):
@@ -158,6 +159,7 @@ def _restore(checkpoint: Any, run: Run) -> None:
         raise UserError(
             f"no checkpoint in {str(run.folder)!r} can be read; start the training again in another folder."
         )
+    run.check_begun()
 
 
 def _row(epoch: int, history: dict[str, list[float]], learning_rate: float) -> dict[str, float]:

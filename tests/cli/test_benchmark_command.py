@@ -1,4 +1,6 @@
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,32 @@ def test_mistakes_exit_with_2(args, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--csv", "--plot"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{tmp}/none/results.svg", "there is no folder '.*none'"),
+        ("{tmp}/closed/results.svg", "folder '.*closed' is read-only; give another one"),
+        ("{tmp}/" + "n" * 300 + ".svg", "File name too long; give another name"),
+    ],
+)
+def test_where_results_cannot_go_is_told_before_the_measurement(
+    file, tmp_path, capsys, monkeypatch, option, name, message
+):
+    (tmp_path / "closed").mkdir()
+    access = os.access
+    # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and access(path, mode))
+    monkeypatch.setattr("larq_el.benchmark.comparison.compare", lambda *args: pytest.fail("was measured"))
+    assert run(group, ["benchmark", file, option, name.format(tmp=tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert re.search(f"cannot write '.*': .*{message}", error)
+    assert error.count("\n") == 1
+
+
+def test_results_and_picture_are_two_files(file, tmp_path, capsys):
+    name = str(tmp_path / "both.svg")
+    assert run(group, ["benchmark", file, "--csv", name, "--plot", name]) == 2
+    assert f"--csv and --plot are both {name!r}; give two names" in capsys.readouterr().err

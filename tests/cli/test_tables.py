@@ -8,7 +8,7 @@ import pytest
 from larq_el._keras import keras
 from larq_el.cli.app import group
 from larq_el.cli.exit import run
-from larq_el.cli.tables import print_parts, print_rows
+from larq_el.cli.tables import print_line, print_parts, print_rows
 from larq_el.convert import convert, inspect
 from larq_el.tables import Table, as_text
 
@@ -113,3 +113,8 @@ def test_colours_are_for_terminals_that_want_them(no_colour, coloured, monkeypat
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     print_parts([Table("", ["a"], [["x"]], frozenset({0}))])
     assert ("\x1b[" in capsys.readouterr().out) == coloured
+
+
+def test_a_sentence_shows_what_would_move_the_cursor(capsys):
+    print_line("\x1b[2Jruns/\x07el\u202e.keras: top-1 \udcff63 %.")
+    assert capsys.readouterr().out == "?[2Jruns/?el?.keras: top-1 ?63 %.\n"

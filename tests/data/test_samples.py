@@ -1,12 +1,16 @@
 """Samples from files and data sets: how many, of which array, and what is refused."""
 
+import re
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
+from larq_el import evaluation
 from larq_el.data import samples
 from larq_el.data.samples import check_labels, load_samples
 from larq_el.errors import UserError
@@ -125,3 +129,53 @@ def test_labels_have_to_name_classes():
         check_labels(np.array([0, 1, -1]), 10)
     with pytest.raises(UserError, match="labels must be integers, got float64"):
         check_labels(np.zeros(3), 10)
+
+
+def _bomb(path, headers, size):
+    """An .npz of arrays with these headers and as many zeros behind each, which take no room on the disk."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, header in headers.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                file.write(header)
+                for _ in range(size >> 20):
+                    file.write(bytes(1 << 20))
+    return path
+
+
+def _npy_header(shape, length=None):
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x02\x00" + struct.pack("<I", length or len(text)) + text
+
+
+@pytest.mark.parametrize("shape", ["(-1, 3)", "(4, -3)", "(-2, -3)", "(0, 3)", "(4, 0)"])
+def test_a_shape_of_no_sample_is_refused_before_it_is_read(tmp_path, monkeypatch, shape):
+    path = _bomb(tmp_path / "bomb.npz", {"image": _npy_header(shape)}, 4 << 20)
+    monkeypatch.setattr("larq_el.data.samples.np.frombuffer", lambda *args: pytest.fail("was read"))
+    with pytest.raises(UserError, match=f"array 'image' of .* has shape {re.escape(shape)}, which holds no sample"):
+        load_samples(path, ["image"], 4)
+
+
+def test_no_more_of_a_header_is_read_than_a_header_can_be(tmp_path):
+    path = _bomb(tmp_path / "bomb.npz", {"image": _npy_header("(4, 3)", 256 << 20)}, 257 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="holds no arrays that can be read .*; write it with numpy.savez"):
+            load_samples(path, ["image"], 4)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_limit_is_of_all_arrays_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("larq_el.data.samples.MOST_BYTES", 100)
+    np.savez(tmp_path / "two.npz", left=np.zeros((9, 60), np.uint8), right=np.zeros((9, 60), np.uint8))
+    with pytest.raises(UserError, match="1 rows of array 'right' in .* take 60 bytes, .* 100 are read of all"):
+        load_samples(tmp_path / "two.npz", ["left", "right"], 1)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((4, 1), int), np.zeros(3, int), np.zeros((4, 10), int)])
+def test_labels_of_another_shape_are_no_accuracy(tmp_path, labels):
+    np.savez(tmp_path / "some.npz", image=np.zeros((4, 3), np.float32), labels=labels)
+    predictor = evaluation.Predictor(lambda images: np.zeros((len(images), 10)), (None, 3), 10)
+    with pytest.raises(UserError, match=r"labels must have shape \(4,\), one class for each sample, got \("):
+        evaluation.evaluate(predictor, str(tmp_path / "some.npz"))

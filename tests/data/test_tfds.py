@@ -11,7 +11,7 @@ from larq_el.errors import UserError
 tfds = pytest.importorskip("tensorflow_datasets")
 
 
-def dataset(folder, image, label, *, shape=(8, 6, 3), splits=("train", "test"), labels=None, feature=None):
+def dataset(folder, image, label, *, shape=(8, 6, 3), splits=("train", "test"), labels=None, pixels=None):
     """The name of a set with ten images a split, and where it is."""
 
     class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -30,7 +30,8 @@ def dataset(folder, image, label, *, shape=(8, 6, 3), splits=("train", "test"), 
             random = np.random.default_rng(0)
             for at in range(10):
                 values = labels or list(range(10))
-                yield at, {"image": random.integers(0, 256, shape, np.uint8), "label": values[at]}
+                image = pixels(at) if pixels else random.integers(0, 256, shape, np.uint8)
+                yield at, {"image": image, "label": values[at]}
 
     return Made(data_dir=str(folder))
 
@@ -117,9 +118,20 @@ def test_labels_that_are_no_classes_are_refused(made, label, labels, message):
         made(label=label, labels=labels)
 
 
-def test_minus_one_of_a_set_with_names_is_refused_where_it_is_read(made, tmp_path):
+MINUS_ONE = "data set 'made' has a label that names no class, -1, the mark of an image without one; there are the"
+
+
+# the last of ten labels is -1: in the first case that of the training split alone, in the second that of the test split
+@pytest.mark.parametrize("given", [{"test_split": "test[:50%]"}, {"split": "train[:50%]"}])
+def test_minus_one_of_a_set_with_names_is_refused(made, given):
+    with pytest.raises(UserError, match=MINUS_ONE):
+        made(labels=[0] * 9 + [-1], **given)
+
+
+def test_minus_one_of_a_large_set_is_refused_where_it_is_read(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(ours, "LOOKED_THROUGH", 0)
     data = made(labels=[-1] * 10)
-    with pytest.raises(UserError, match="data set 'made' has a label that names no class, such as the -1"):
+    with pytest.raises(UserError, match=MINUS_ONE):
         data.samples(5, (8, 6))
     from larq_el import zoo
     from larq_el.training import train
@@ -153,3 +165,98 @@ def test_a_part_without_examples_is_refused(made):
 def test_the_digits_have_no_splits():
     with pytest.raises(UserError, match="the digits have no named splits"):
         load_dataset("digits", split="train")
+
+
+def numbered(made, **options):
+    """A set whose images tell their numbers: their first pixel is 20 times that."""
+    return made(pixels=lambda at: np.full((8, 6, 3), at * 20, np.uint8), **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ({"split": "train[:80%]"}, (8, 2)),
+        ({"split": "train[3:]"}, (7, 3)),
+        ({"test_split": "train[90%:]"}, (9, 1)),
+        ({"split": "train[:50%]", "test_split": "train[80%:]"}, (5, 2)),
+        ({"split": "train[:50%]+train[60%:]", "test_split": "train[50%:60%]"}, (9, 1)),
+    ],
+)
+def test_what_is_not_named_is_the_rest_and_no_image_is_in_both(made, given, sizes):
+    data = numbered(made, splits=("train",), **given)
+    trained, tested = ({int(image[0, 0, 0]) // 20 for image, _ in part} for part in (data.train, data.test))
+    assert (len(trained), len(tested)) == sizes == (data.train_size, data.test_size)
+    assert not trained & tested
+
+
+def test_a_set_with_a_test_split_keeps_it(made):
+    assert made().splits is None
+    assert made(split="train[:50%]").splits == ("train[:50%]", "test")
+    assert made(test_split="test[:50%]").splits == ("train", "test[:50%]")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"split": "train", "test_split": "train[:10%]"},
+            r"splits 'train' and 'train\[:10%\]' .* have images in common",
+        ),
+        ({"split": "train[:60%]+test", "test_split": "test"}, "have images in common; test on others than are trained"),
+        ({"split": "train+test"}, r"what is not in split 'train\+test' of data set 'made' cannot be told; name both"),
+        ({"split": "train[90%:80%]"}, "has no examples"),
+        ({"split": ""}, "has no split ''"),
+    ],
+)
+def test_images_are_not_trained_and_tested_on(made, given, message):
+    with pytest.raises(UserError, match=message):
+        made(**given)
+
+
+@pytest.mark.parametrize("given", [{"split": "train[:50%]"}, {"test_split": "train[50%:]"}])
+def test_each_part_of_a_split_has_the_classes_of_the_whole(made, given):
+    data = made(label=tfds.features.Text(), labels=list("aaaaaaaabc"), splits=("train",), **given)
+    assert data.class_names == ("a", "b", "c")
+
+
+def test_a_label_beyond_the_classes_is_named(made):
+    class Loose(tfds.features.ClassLabel):
+        def encode_example(self, example_data):  # any number, as records of another writer hold
+            return example_data
+
+    with pytest.raises(UserError, match="names no class, 7; there are the classes 0 to 2: name splits with labels"):
+        made(label=Loose(num_classes=3), labels=[0, 1, 2, 7] + [0] * 6)
+
+
+def test_other_errors_of_tensorflow_stay_what_they_are():
+    from larq_el._keras import tf
+    from larq_el.data.labels import label_errors
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="other"), label_errors("made"):
+        raise tf.errors.InvalidArgumentError(None, None, "other")
+
+
+def test_a_training_and_its_evaluation_know_their_splits(made, tmp_path):
+    from dataclasses import replace
+
+    from larq_el import evaluation
+    from larq_el.data.samples import load_samples
+    from larq_el.training import train
+    from larq_el.zoo.recipes import Recipe
+
+    data = made(splits=("train",), split="train[:80%]")
+    image = keras.Input((8, 6, 3))
+    model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(keras.layers.Flatten()(image)))
+    recipe = Recipe("short", epochs=1, batch_size=4)
+    train(model, data, recipe, tmp_path / "run", verbose=0)
+    with pytest.raises(UserError, match=r"was started with splits \['train\[:80%\]', 'train\[80%:\]'\], not"):
+        train(model, replace(data, splits=("train[:50%]", "train[50%:]")), recipe, tmp_path / "run", resume=True)
+    predictor = evaluation.keras_predictor(model)
+    assert evaluation.evaluate(predictor, "made", split="train[80%:]")[1] == 2
+    with pytest.raises(UserError, match="name parts of what there is"):
+        evaluation.evaluate(predictor, "made")
+    with pytest.raises(UserError, match="a file of samples has no splits, got 'train'; leave out --split"):
+        evaluation.evaluate(predictor, "some.npz", split="train")
+    # what measures no accuracy takes the images that there are
+    (images,), _ = load_samples("made", ["image"], 5, image_shape=(None, 8, 6, 3))
+    assert images.shape == (5, 8, 6, 3)

@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from larq_el.cli.exit import run as command
 from larq_el.data.load import load_dataset
 from larq_el.errors import UserError
 from larq_el.training import train
-from larq_el.training.run import Run
+from larq_el.training.run import Run, check_folder
 from larq_el.zoo.recipes import Recipe
 
 
@@ -213,17 +212,123 @@ def test_the_command_prints_what_was_lost(folder, capsys, monkeypatch):
     assert "the metrics of the first 3 epochs are lost" in error
 
 
-def test_leftovers_of_killed_writers_go_and_others_stay(tmp_path):
-    import fcntl
+def test_checkpoints_that_are_gone_do_not_begin_the_training_again(folder):
+    metrics = (folder / "metrics.json").read_bytes()
+    for path in (folder / "checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(
+        UserError, match="the training in '.*run' has lost its checkpoints; put them back, or start the"
+    ):
+        trained(folder, epochs=3, resume=True)
+    assert (folder / "metrics.json").read_bytes() == metrics
+    (folder / "metrics.json").unlink()
+    (folder / "checkpoints" / "checkpoint").touch()
+    with pytest.raises(UserError, match="has lost its checkpoints"):
+        trained(folder, epochs=3, resume=True)
 
-    from larq_el.files import write_atomically
 
-    left, young, held, other = (tmp_path / name for name in (".file.aa", ".file.bb", ".file.cc", ".other.aa"))
-    for path in (left, young, held, other):
-        path.write_bytes(b"half")
-    for path in (left, held, other):
-        os.utime(path, (time.time() - 1000,) * 2)
-    with held.open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        write_atomically(tmp_path / "file", b"new")
-    assert sorted(os.listdir(tmp_path)) == [".file.bb", ".file.cc", ".other.aa", "file"]
+def test_a_checkpoint_without_its_index_is_damaged_and_not_forgotten(folder):
+    (folder / "checkpoints" / "ckpt-3.index").unlink()
+    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-3' is damaged .*; continues from '.*ckpt-2'"):
+        trained(folder, epochs=3, resume=True)
+
+
+def test_an_epoch_that_was_interrupted_before_its_checkpoint_is_begun_again(tmp_path):
+    run = Run(tmp_path / "run", {}, resume=False)
+    run.check_begun()
+    run.write_metrics([{"epoch": 1, "loss": 2.0}])
+    run.check_begun()
+    run.write_metrics([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
+    with pytest.raises(UserError, match="has lost its checkpoints"):
+        run.check_begun()
+    run.close()
+
+
+@pytest.mark.parametrize("content", ['[{"epoch": "1"}]', '[{"epoch": null}]', "[1]", "[" * 100_000])
+def test_metrics_of_any_content_are_no_traceback(tmp_path, content):
+    run = Run(tmp_path / "run", {}, resume=False)
+    (tmp_path / "run" / "metrics.json").write_text(content)
+    with pytest.warns(UserWarning, match="the metrics of the first 2 epochs are lost"):
+        assert run.read_metrics(2) == []
+    run.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 100_000])
+def test_damaged_settings_are_told_before_anything_is_loaded(tmp_path, content):
+    Run(tmp_path / "run", {}, resume=False).close()
+    (tmp_path / "run" / "settings.json").write_bytes(content)
+    with pytest.raises(UserError, match="settings.json' is damaged .*; put it back"):
+        check_folder(tmp_path / "run", resume=True)
+
+
+def test_unfinished_checkpoints_go_and_nothing_else(tmp_path):
+    Run(tmp_path / "run", {}, resume=False).close()
+    checkpoints = tmp_path / "run" / "checkpoints"
+    part = checkpoints / "ckpt-3_temp" / "part-00000-of-00001.data-00000-of-00001.tempstate123"
+    part.parent.mkdir(parents=True)
+    gone = [f"checkpoint.tmp{'0f' * 16}", "ckpt-3.data-00000-of-00001.tempstate99"]
+    kept = ["checkpoint", "ckpt-2.index", "ckpt-best_temp", "my_temperatures.csv"]
+    for path in (part, *(checkpoints / name for name in gone + kept)):
+        path.touch()
+    (tmp_path / "precious").mkdir()
+    (checkpoints / "ckpt-4_temp").symlink_to(tmp_path / "precious")
+    Run(tmp_path / "run", {}, resume=True).close()
+    assert sorted(os.listdir(checkpoints)) == sorted([*kept, "ckpt-4_temp"])
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "run" / ".lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(UserError, match="cannot use folder '.*run': Too many levels of symbolic links; name another"):
+        Run(tmp_path / "run", {}, resume=False)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
+    def none(*args):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("larq_el.training.run.fcntl.flock", none)
+    with pytest.raises(UserError, match="cannot write the folder of the training into '.*run' .*No locks available"):
+        Run(tmp_path / "run", {}, resume=False)
+
+
+def test_folders_that_cannot_be_are_told_before_anything_is_loaded(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="'.*run' cannot be made: '.*file' is a file; name a folder"):
+        check_folder(tmp_path / "file" / "run", resume=False)
+    with pytest.raises(UserError, match="cannot use folder 'n+': File name too long; name another one"):
+        check_folder(Path("n" * 300), resume=False)
+    monkeypatch.setattr("larq_el.training.run.os.access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(UserError, match="cannot train in '.*run': folder '.*' is read-only; name another one"):
+        check_folder(tmp_path / "run", resume=False)
+    assert sorted(os.listdir(tmp_path)) == ["file"]
+
+
+def test_a_folder_in_use_is_told_before_anything_is_loaded(tmp_path):
+    run = Run(tmp_path / "run", {}, resume=False)
+    with pytest.raises(UserError, match="another training is using '.*run'"):
+        check_folder(tmp_path / "run", resume=True)
+    run.close()
+    check_folder(tmp_path / "run", resume=True)
+
+
+def test_a_start_that_was_killed_is_no_obstacle(tmp_path):
+    for name in (".lock", ".settings.json.partial-12345678.json"):
+        (tmp_path / name).touch()
+    Run(tmp_path, {}, resume=False).close()
+    assert sorted(os.listdir(tmp_path)) == [".lock", "settings.json"]
+
+
+def test_a_finished_training_without_metrics_ends_well(tmp_path, capsys):
+    from larq_el.cli.app import group
+
+    args = ["train", "el_resnet18", "--width", "0.0625", "--epochs", "1", "--output", str(tmp_path / "run")]
+    assert command(group, args) == 0
+    (tmp_path / "run" / "metrics.json").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert command(group, [*args, "--resume"]) == 0
+    assert "model.keras: trained; larq-el evaluate measures its accuracy." in capsys.readouterr().out
