@@ -7,6 +7,7 @@
 | gamma | `gamma`, one scalar |
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from larq_el._keras import Tensor, keras, tf
@@ -120,22 +121,24 @@ class ElasticLink(keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, inputs: Tensor) -> Tensor:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`conv_output + SEI(real_input) / gamma` for `inputs = [conv_output, real_input]`."""
         conv_output, link = inputs
+        fused = bool(training) and self.trainable_gamma and link.dtype == tf.float32
+        scaled = _scaled if fused else _multiplied
         if self.strides == 2:
             link = tf.nn.max_pool2d(link, 2, 2, "SAME")
         in_channels, out_channels = link.shape[-1], conv_output.shape[-1]
         if in_channels > out_channels:
-            return conv_output + self._scale(_squeeze(link, conv_output))
-        link = self._scale(link)
+            return conv_output + self._scale(_squeeze(link, conv_output), scaled)
+        link = self._scale(link, scaled)
         if in_channels < out_channels:
             return _add_expanded(conv_output, link)
         return conv_output + link
 
-    def _scale(self, x: Tensor) -> Tensor:
+    def _scale(self, x: Tensor, scaled: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Multiplies by 1/gamma, which the converter folds into one constant."""
-        return x if self.gamma is None else x * tf.math.reciprocal(self.gamma)
+        return x if self.gamma is None else scaled(x, tf.math.reciprocal(tf.convert_to_tensor(self.gamma)))
 
     def _check_shapes(self, input_shape: Any) -> tuple[Any, Any]:
         shapes = [tf.TensorShape(shape) for shape in input_shape] if isinstance(input_shape, list | tuple) else []
@@ -173,6 +176,20 @@ class ElasticLink(keras.layers.Layer):
             "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
             "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
         }
+
+
+def _multiplied(x: Tensor, factor: Tensor) -> Tensor:
+    return x * factor
+
+
+@tf.custom_gradient
+def _scaled(x: Tensor, factor: Tensor) -> Any:
+    """`_multiplied`, whose gradient of the factor is one dot product in the place of a product and its sum."""
+
+    def gradient(d: Tensor) -> tuple[Tensor, Tensor]:
+        return d * factor, tf.reshape(tf.linalg.matmul(tf.reshape(d, [1, -1]), tf.reshape(x, [-1, 1])), [])
+
+    return x * factor, gradient
 
 
 def _squeeze(link: Tensor, like: Tensor) -> Tensor:

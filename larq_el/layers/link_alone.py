@@ -42,11 +42,13 @@ class LinkAlone(ElasticLink):
         """Creates gamma for the shape of the input."""
         super().build([self.compute_output_shape(input_shape), input_shape])
 
-    def call(self, inputs: Tensor) -> Tensor:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """SEI(inputs) / gamma."""
         sizes = tf.shape(inputs)
         zeros = tf.zeros([sizes[0], *(-(-sizes[axis] // self.strides) for axis in (1, 2)), self.filters], inputs.dtype)
-        return super().call([tf.ensure_shape(zeros, self.compute_output_shape(inputs.shape)), inputs])
+        return super().call(
+            [tf.ensure_shape(zeros, self.compute_output_shape(inputs.shape)), inputs], training=training
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(N, ceil(H / strides), ceil(W / strides), filters)."""

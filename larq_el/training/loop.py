@@ -14,6 +14,7 @@ from larq_el.data.dataset import ImageDataset
 from larq_el.data.image_size import image_size_of
 from larq_el.data.labels import label_errors
 from larq_el.errors import UserError, first_line
+from larq_el.training.gradients import fused_gradients
 from larq_el.training.run import CHECKPOINTS, Rows, Run, remove
 from larq_el.zoo.recipes import Recipe
 
@@ -87,7 +88,7 @@ def train(
     settings["splits"] = dataset.splits
     run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
     try:
-        with label_errors(dataset.name):
+        with label_errors(dataset.name), fused_gradients():
             rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose, on_epoch=on_epoch)
         run.save(model)
     finally:
