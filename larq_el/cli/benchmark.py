@@ -13,7 +13,7 @@ from larq_el.files import check_output, write_output
 
 
 @click.command("benchmark")
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--on",
     "targets",
