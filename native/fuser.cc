@@ -5,20 +5,20 @@
 namespace larq_el {
 namespace {
 
-bool is_plain(const ViewNode& node) {
+bool is_plain(const FusionNode& node) {
   const tfl::ArithmeticParams* params = static_cast<const tfl::ArithmeticParams*>(node.params);
   return params != nullptr && params->activation == tfl::kNone;
 }
 
-bool is_relu(const ViewNode& node) {
+bool is_relu(const FusionNode& node) {
   const tfl::ArithmeticParams* params = static_cast<const tfl::ArithmeticParams*>(node.params);
   return params != nullptr && params->activation == tfl::kReluActivation;
 }
 
-int other_input(const ViewNode& node, int tensor) { return node.inputs[node.inputs[0] == tensor ? 1 : 0]; }
+int other_input(const FusionNode& node, int tensor) { return node.inputs[node.inputs[0] == tensor ? 1 : 0]; }
 
 // Whether a reduction's only axis is `axis`, counted from the front or the back.
-bool reduces(const GraphView& graph, const ViewNode& node, int axis) {
+bool reduces(const FusionGraph& graph, const FusionNode& node, int axis) {
   int count = 0;
   const int* axes = node.inputs_count == 2 ? graph.constant<int>(node.inputs[1], tfl::kInt32, &count) : nullptr;
   const int rank = graph.rank(node.inputs[0]);
@@ -30,7 +30,7 @@ bool reduces(const GraphView& graph, const ViewNode& node, int axis) {
 bool Fuser::run(bool partition) {
   if (!taken_.assign_zeros(graph_.size())) return false;
   for (int position = 0; position < graph_.size(); ++position) {
-    const ViewNode& node = graph_.node(position);
+    const FusionNode& node = graph_.node(position);
     if (node.kind != Kind::kBconv || !graph_.is_image(node.output)) continue;
     FusedRows rows;
     rows.conv = rows.position = position;
@@ -42,7 +42,7 @@ bool Fuser::run(bool partition) {
     if (!takes(position) && !start_from_memory(position)) return false;
   }
   for (int position = 0; position < graph_.size(); ++position) {
-    const ViewNode& node = graph_.node(position);
+    const FusionNode& node = graph_.node(position);
     if (node.kind != Kind::kQuantize || node.inputs_count != 1 || !graph_.is_image(node.inputs[0])) continue;
     if (!forms_.push_back({Form::kBits, node.inputs[0], node.output, 0, position})) return false;
   }
@@ -61,7 +61,7 @@ bool Fuser::grow(FusedRows* rows) {
 }
 
 bool Fuser::absorb(FusedRows* rows, int position) {
-  const ViewNode& node = graph_.node(position);
+  const FusionNode& node = graph_.node(position);
   if (node.output < 0) return false;
   switch (node.kind) {
     case Kind::kAdd:
@@ -88,7 +88,7 @@ bool Fuser::append(FusedRows* rows, const FusedStep& step, int position, int res
   return true;
 }
 
-bool Fuser::absorb_sum(FusedRows* rows, const ViewNode& node, int position) {
+bool Fuser::absorb_sum(FusedRows* rows, const FusionNode& node, int position) {
   const bool relu = is_relu(node);
   if (node.inputs_count != 2 || (!relu && !is_plain(node)) || !graph_.is_image(node.output)) return false;
   if (relu && rows->steps_count + 2 > kMaxSteps) return false;
@@ -111,7 +111,7 @@ bool Fuser::absorb_sum(FusedRows* rows, const ViewNode& node, int position) {
   return true;
 }
 
-bool Fuser::absorb_product(FusedRows* rows, const ViewNode& node, int position) {
+bool Fuser::absorb_product(FusedRows* rows, const FusionNode& node, int position) {
   if (node.inputs_count != 2 || !is_plain(node) || !graph_.is_image(node.output)) return false;
   const int other = other_input(node, rows->result), channels = graph_.channels(rows->result);
   if (other == rows->result || graph_.channels(node.output) != channels) return false;
@@ -128,7 +128,7 @@ bool Fuser::absorb_product(FusedRows* rows, const ViewNode& node, int position) 
   return append(rows, step, position, node.output);
 }
 
-bool Fuser::absorb_activation(FusedRows* rows, const ViewNode& node, int position) {
+bool Fuser::absorb_activation(FusedRows* rows, const FusionNode& node, int position) {
   FusedStep step = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
   if (!graph_.is_image(node.output) || graph_.channels(node.output) != graph_.channels(rows->result)) return false;
   if (node.kind == Kind::kPrelu) {
@@ -142,16 +142,16 @@ bool Fuser::absorb_activation(FusedRows* rows, const ViewNode& node, int positio
 
 // RESHAPE to (pixels, copies, channels), ADD of (pixels, 1, channels), RESHAPE back: a sum with copies of a narrower
 // image, scaled or not.
-bool Fuser::absorb_expand(FusedRows* rows, const ViewNode& node, int position) {
+bool Fuser::absorb_expand(FusedRows* rows, const FusionNode& node, int position) {
   const int sum = graph_.only_reader(node.output);
   if (sum < 0 || graph_.node(sum).kind != Kind::kAdd || graph_.rank(node.output) != 3) return false;
-  const ViewNode& add = graph_.node(sum);
+  const FusionNode& add = graph_.node(sum);
   if (add.inputs_count != 2 || !is_plain(add)) return false;
   const int back = graph_.only_reader(add.output), flat = other_input(add, node.output);
   const int widen = graph_.producer(flat);
   if (back < 0 || widen < 0 || graph_.node(back).kind != Kind::kReshape || graph_.only_reader(flat) != sum)
     return false;
-  const ViewNode& narrow = graph_.node(widen);
+  const FusionNode& narrow = graph_.node(widen);
   if (narrow.kind != Kind::kReshape || narrow.inputs_count < 1 || graph_.rank(flat) != 3) return false;
   int operand = narrow.inputs[0], scaling = -1;
   float scale = 1.0f;
@@ -173,7 +173,7 @@ bool Fuser::absorb_expand(FusedRows* rows, const ViewNode& node, int position) {
 bool Fuser::scaled(int* tensor, float* scale, int* node) const {
   const int position = graph_.producer(*tensor);
   if (position < 0 || graph_.node(position).kind != Kind::kMul || graph_.only_reader(*tensor) < 0) return true;
-  const ViewNode& product = graph_.node(position);
+  const FusionNode& product = graph_.node(position);
   if (product.inputs_count != 2 || !is_plain(product)) return true;
   for (int i = 0; i < 2; ++i) {
     int count = 0;
@@ -217,7 +217,7 @@ bool Fuser::find_squeeze(int tensor, int channels, FusedStep* step) {
 bool Fuser::find_magnitude(int tensor) {
   const int mean = graph_.producer(tensor);
   if (mean < 0 || takes(mean) || graph_.node(mean).kind != Kind::kMean) return true;
-  const ViewNode& reducer = graph_.node(mean);
+  const FusionNode& reducer = graph_.node(mean);
   const int abs = graph_.producer(reducer.inputs[0]);
   if (!reduces(graph_, reducer, 3) || abs < 0 || graph_.node(abs).kind != Kind::kAbs) return true;
   if (graph_.only_reader(reducer.inputs[0]) != mean || !graph_.is_image(graph_.node(abs).inputs[0])) return true;
@@ -235,7 +235,7 @@ bool Fuser::find_magnitude(int tensor) {
 }
 
 // Whether a slice takes whole pixels at regular distances from the image's first one on.
-bool Fuser::find_strided(const ViewNode& slice, int position, FusedMagnitude* found) const {
+bool Fuser::find_strided(const FusionNode& slice, int position, FusedMagnitude* found) const {
   const tfl::StridedSliceParams* params = static_cast<const tfl::StridedSliceParams*>(slice.params);
   if (params == nullptr || slice.inputs_count != 4 || !graph_.is_image(slice.inputs[0])) return false;
   if (params->ellipsis_mask != 0 || params->new_axis_mask != 0 || params->shrink_axis_mask != 0) return false;
@@ -259,7 +259,7 @@ bool Fuser::find_strided(const ViewNode& slice, int position, FusedMagnitude* fo
 void Fuser::take_pool(int tensor) {
   const int position = graph_.producer(tensor);
   if (position < 0 || graph_.node(position).kind != Kind::kMaxPool) return;
-  const ViewNode& node = graph_.node(position);
+  const FusionNode& node = graph_.node(position);
   const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.params);
   if (params == nullptr || params->activation != tfl::kNone || node.inputs_count != 1) return;
   // one behind the runtime's own operators splits nothing, and is better left to it
@@ -270,7 +270,7 @@ void Fuser::take_pool(int tensor) {
 
 // What was claimed behind a convolution that stands in another partition.
 bool Fuser::start_from_memory(int position) {
-  const ViewNode& node = graph_.node(position);
+  const FusionNode& node = graph_.node(position);
   for (int i = 0; i < node.inputs_count && i < 2; ++i) {
     if (!graph_.is_image(node.inputs[i])) continue;
     FusedRows rows;
@@ -332,7 +332,7 @@ void Fuser::want_values() {
     if (rows.source == rows.result && rows.steps_count == 0) continue;
     bool wanted = graph_.read_elsewhere(rows.result);
     for (int position = 0; position < graph_.size(); ++position) {
-      const ViewNode& node = graph_.node(position);
+      const FusionNode& node = graph_.node(position);
       if (takes(position) && node.kind != Kind::kMaxPool) continue;
       for (int i = 0; i < node.inputs_count; ++i) wanted = wanted || node.inputs[i] == rows.result;
     }

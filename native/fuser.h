@@ -5,7 +5,7 @@
 // those of the single nodes, so that no sign turns over.
 #pragma once
 
-#include "graph_view.h"
+#include "fusion_graph.h"
 #include "kernels/kernel.h"
 #include "memory.h"
 
@@ -48,7 +48,7 @@ struct FusedMagnitude {
 
 class Fuser {
  public:
-  explicit Fuser(const GraphView& graph) : graph_(graph) {}
+  explicit Fuser(const FusionGraph& graph) : graph_(graph) {}
 
   // Finds all there is. In a partition, every node that a claim took must find its place again: builtin nodes that
   // follow no convolution here start from memory. False where memory is short.
@@ -73,15 +73,15 @@ class Fuser {
 
   bool grow(FusedRows* rows);
   bool absorb(FusedRows* rows, int position);
-  bool absorb_sum(FusedRows* rows, const ViewNode& node, int position);
-  bool absorb_product(FusedRows* rows, const ViewNode& node, int position);
-  bool absorb_activation(FusedRows* rows, const ViewNode& node, int position);
-  bool absorb_expand(FusedRows* rows, const ViewNode& node, int position);
+  bool absorb_sum(FusedRows* rows, const FusionNode& node, int position);
+  bool absorb_product(FusedRows* rows, const FusionNode& node, int position);
+  bool absorb_activation(FusedRows* rows, const FusionNode& node, int position);
+  bool absorb_expand(FusedRows* rows, const FusionNode& node, int position);
   bool append(FusedRows* rows, const FusedStep& step, int position, int result);
 
   bool find_squeeze(int tensor, int channels, FusedStep* step);
   bool find_magnitude(int tensor);
-  bool find_strided(const ViewNode& slice, int position, FusedMagnitude* found) const;
+  bool find_strided(const FusionNode& slice, int position, FusedMagnitude* found) const;
   bool scaled(int* tensor, float* scale, int* node) const;
   void take_pool(int tensor);
 
@@ -90,7 +90,7 @@ class Fuser {
   bool attach(const Form& form);
   void want_values();
 
-  const GraphView& graph_;
+  const FusionGraph& graph_;
   Array<uint8_t> taken_;
   Array<FusedRows> rows_;
   Array<FusedMagnitude> magnitudes_;

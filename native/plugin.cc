@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "dispatch.h"
-#include "graph.h"
+#include "planner.h"
 #include "tfl_abi.h"
 
 #define LARQ_EL_EXPORT extern "C" __attribute__((visibility("default")))

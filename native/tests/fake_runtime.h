@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "check.h"
-#include "graph.h"
+#include "planner.h"
 #include "options.h"
 
 namespace larq_el {

@@ -4,7 +4,7 @@
 #include "check.h"
 #include "dispatch.h"
 #include "fake_runtime.h"
-#include "graph_view.h"
+#include "fusion_graph.h"
 
 namespace larq_el {
 namespace {

@@ -29,7 +29,7 @@ enum class Kind {
 // The kind of a node, by its registration.
 Kind kind_of(const tfl::Registration& registration);
 
-struct ViewNode {
+struct FusionNode {
   static constexpr int kMaxInputs = 5;
 
   int index = -1;  // in the runtime
@@ -40,14 +40,14 @@ struct ViewNode {
   const void* params = nullptr;
 };
 
-class GraphView {
+class FusionGraph {
  public:
   // Reads `count` nodes in the order of execution. `outputs` are the tensors that are read elsewhere; where it is null
   // those are the tensors that no node reads. False, with a message, where a node cannot be read.
   bool read(tfl::Context* context, const int* nodes, int count, const tfl::IntArray* outputs, const Reporter& report);
 
   int size() const { return static_cast<int>(nodes_.size()); }
-  const ViewNode& node(int position) const { return nodes_[position]; }
+  const FusionNode& node(int position) const { return nodes_[position]; }
 
   // The position of the node that computes a tensor; -1 where none here does.
   int producer(int tensor) const { return valid(tensor) ? producers_[tensor] : -1; }
@@ -74,11 +74,11 @@ class GraphView {
 
  private:
   bool valid(int tensor) const { return tensor >= 0 && static_cast<size_t>(tensor) < context_->tensors_size; }
-  void describe(const tfl::Node& node, ViewNode* view) const;
+  void describe(const tfl::Node& node, FusionNode* view) const;
   const void* constant_data(int tensor, tfl::Type type, int* count) const;
 
   tfl::Context* context_ = nullptr;
-  Array<ViewNode> nodes_;
+  Array<FusionNode> nodes_;
   Array<int> producers_;  // of each tensor: position
   Array<int> readers_;    // number of reads
   Array<int> last_reader_;

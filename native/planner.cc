@@ -1,13 +1,13 @@
-#include "graph.h"
+#include "planner.h"
 
-#include <cmath>
 #include <cstdio>
 #include <initializer_list>
 
-#include "bconv.h"
 #include "float_ops.h"
 #include "fuser.h"
-#include "graph_view.h"
+#include "fusion_graph.h"
+#include "node_checks.h"
+#include "op_factories.h"
 #include "ops.h"
 #include "row_pass.h"
 
@@ -21,176 +21,6 @@ bool contains(const tfl::IntArray* array, int tensor) {
   return false;
 }
 
-// One node, whose operands are checked before they are used.
-struct NodeView {
-  tfl::Context* context;
-  const tfl::Node* node;
-  const char* name;
-  const Reporter& report;
-
-  int inputs() const { return node->inputs == nullptr ? 0 : node->inputs->size; }
-  int outputs() const { return node->outputs == nullptr ? 0 : node->outputs->size; }
-
-  bool operands(int wanted_inputs, int wanted_outputs) const {
-    return (inputs() == wanted_inputs && outputs() == wanted_outputs) ||
-           report.error("%s: it has %d inputs and %d outputs instead of %d and %d.", name, inputs(), outputs(),
-                        wanted_inputs, wanted_outputs);
-  }
-
-  // Null, with a message, where there is no such tensor.
-  const tfl::Tensor* tensor(int index) const {
-    if (index >= 0 && static_cast<size_t>(index) < context->tensors_size) return &context->tensors[index];
-    report.error("%s: an operand is missing.", name);
-    return nullptr;
-  }
-
-  const tfl::Tensor* input(int position) const { return tensor(node->inputs->data[position]); }
-  const tfl::Tensor* output(int position) const { return tensor(node->outputs->data[position]); }
-
-  // The values of a constant with the given dims; null, with a message, where it is something else.
-  const void* constant(int position, tfl::Type type, const int* dims, int rank) const {
-    const tfl::Tensor* found = input(position);
-    if (found == nullptr) return nullptr;
-    bool fits = found->type == type && found->dims != nullptr && found->dims->size == rank;
-    size_t bytes = size_of(type);
-    for (int i = 0; fits && i < rank; ++i) {
-      fits = dims[i] > 0 && found->dims->data[i] == dims[i] && multiply(bytes, static_cast<size_t>(dims[i]), &bytes);
-    }
-    const bool kept = found->allocation_type == tfl::kMmapRo || found->allocation_type == tfl::kPersistentRo;
-    if (fits && kept && found->data != nullptr && found->bytes >= bytes) return found->data;
-    report.error("%s: input %d must be a constant of %s and of a shape that fits the filter.", name, position,
-                 type == tfl::kFloat32 ? "float32" : "int32");
-    return nullptr;
-  }
-};
-
-Op* make_quantize(const NodeView& node, const BinaryKernel& kernel) {
-  return node.operands(1, 1) ? new Quantize(kernel) : nullptr;
-}
-
-Op* make_dequantize(const NodeView& node, const BinaryKernel&) {
-  if (!node.operands(1, 1)) return nullptr;
-  // The number of channels stands nowhere but in the output's shape.
-  const tfl::Tensor* output = node.output(0);
-  if (output == nullptr) return nullptr;
-  const tfl::IntArray* dims = output->dims;
-  if (dims == nullptr || dims->size < 1 || dims->size > Shape::kMaxRank || dims->data[dims->size - 1] < 1) {
-    node.report.error("%s: the output has no number of channels.", node.name);
-    return nullptr;
-  }
-  return new Dequantize(dims->data[dims->size - 1]);
-}
-
-Op* make_bmaxpool(const NodeView& node, const BinaryKernel&) {
-  BMaxPoolAttributes attributes;
-  if (!node.operands(1, 1)) return nullptr;
-  if (!parse(node.node->custom_initial_data, node.node->custom_initial_data_size, node.report, &attributes)) {
-    return nullptr;
-  }
-  return new BMaxPool(attributes);
-}
-
-// Filter, and either multiplier and bias or thresholds; those that an output of this type does not need may be missing.
-bool read_constants(const NodeView& node, BconvConstants* constants) {
-  const tfl::Tensor* filter = node.input(1);
-  const tfl::Tensor* output = node.output(0);
-  if (filter == nullptr || output == nullptr) return false;
-  if (filter->dims == nullptr || filter->dims->size != 4) {
-    return node.report.error("%s: the filter must have 4 dimensions.", node.name);
-  }
-  for (int i = 0; i < 4; ++i) constants->filter_dims[i] = filter->dims->data[i];
-  const int* channels = constants->filter_dims;
-  constants->filter = static_cast<const uint32_t*>(node.constant(1, tfl::kInt32, constants->filter_dims, 4));
-  if (constants->filter == nullptr) return false;
-  constants->output_type = output->type;
-  constants->output_quantization = output->params;
-  if (output->type == tfl::kInt32) {
-    constants->threshold = static_cast<const int32_t*>(node.constant(4, tfl::kInt32, channels, 1));
-    return constants->threshold != nullptr;
-  }
-  if (output->type != tfl::kFloat32 && output->type != tfl::kInt8) {
-    return node.report.error("%s: the output must be float32, int8 or int32.", node.name);
-  }
-  if (output->type == tfl::kInt8 && !(output->params.scale > 0.0f && std::isfinite(output->params.scale))) {
-    return node.report.error("%s: the output's scale must be positive.", node.name);
-  }
-  constants->multiplier = static_cast<const float*>(node.constant(2, tfl::kFloat32, channels, 1));
-  if (constants->multiplier == nullptr) return false;
-  constants->bias = static_cast<const float*>(node.constant(3, tfl::kFloat32, channels, 1));
-  return constants->bias != nullptr;
-}
-
-Bconv* make_bconv(const NodeView& node, const BinaryKernel& kernel) {
-  BconvAttributes attributes;
-  BconvConstants constants;
-  if (!node.operands(5, 1)) return nullptr;
-  if (!parse(node.node->custom_initial_data, node.node->custom_initial_data_size, node.report, &attributes)) {
-    return nullptr;
-  }
-  if (!read_constants(node, &constants)) return nullptr;
-  return Bconv::create(attributes, constants, kernel, node.report);
-}
-
-constexpr int kMaxWindow = 1 << 10;  // of a pool, in pixels
-
-Op* make_max_pool(const NodeView& node, const BinaryKernel& kernel) {
-  const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.node->builtin_data);
-  if (!node.operands(1, 1)) return nullptr;
-  if (params == nullptr || params->activation != tfl::kNone) {
-    node.report.error("%s: it has no options, or a fused activation.", node.name);
-    return nullptr;
-  }
-  const Window height = {params->filter_height, params->stride_height, 1};
-  const Window width = {params->filter_width, params->stride_width, 1};
-  for (const int size : {height.size, width.size, height.stride, width.stride}) {
-    if (size >= 1 && size <= kMaxWindow) continue;
-    node.report.error("%s: window and stride must be from 1 to %d.", node.name, kMaxWindow);
-    return nullptr;
-  }
-  return new MaxPool(kernel, height, width, params->padding == tfl::kSame);
-}
-
-// The operator of one node by itself, of those that have one.
-Op* make_plain(Kind kind, const NodeView& node, const BinaryKernel& kernel) {
-  switch (kind) {
-    case Kind::kQuantize:
-      return make_quantize(node, kernel);
-    case Kind::kDequantize:
-      return make_dequantize(node, kernel);
-    case Kind::kBconv:
-      return make_bconv(node, kernel);
-    case Kind::kBMaxPool:
-      return make_bmaxpool(node, kernel);
-    case Kind::kMaxPool:
-      return make_max_pool(node, kernel);
-    default:
-      node.report.error("%s: it stands in another part of the graph than what it belongs to; give the option fuse=off.",
-                        node.name);
-      return nullptr;
-  }
-}
-
-const char* name_of(Kind kind) {
-  switch (kind) {
-    case Kind::kQuantize:
-      return "LceQuantize";
-    case Kind::kDequantize:
-      return "LceDequantize";
-    case Kind::kBconv:
-      return "LceBconv2d";
-    case Kind::kBMaxPool:
-      return "LceBMaxPool2d";
-    case Kind::kMaxPool:
-      return "MAX_POOL_2D";
-    default:
-      return "a fused operator";
-  }
-}
-
-bool is_larq(Kind kind) {
-  return kind == Kind::kQuantize || kind == Kind::kDequantize || kind == Kind::kBconv || kind == Kind::kBMaxPool;
-}
-
 // Builds the plan of one partition.
 class Builder {
  public:
@@ -199,7 +29,7 @@ class Builder {
       : context_(context), params_(params), kernel_(kernel), plan_(plan), report_(report) {}
 
   // One operator for each node.
-  bool build(const GraphView& graph) {
+  bool build(const FusionGraph& graph) {
     for (int position = 0; position < graph.size(); ++position) {
       if (!add_plain(graph.node(position))) return false;
     }
@@ -207,7 +37,7 @@ class Builder {
   }
 
   // One operator for what was found to belong together.
-  bool build(const GraphView& graph, const Fuser& fuser) {
+  bool build(const FusionGraph& graph, const Fuser& fuser) {
     for (int position = 0; position < graph.size(); ++position) {
       // forms of a tensor before what reads them
       for (const bool forms : {true, false}) {
@@ -221,7 +51,7 @@ class Builder {
         Op* op = new StridedMagnitude(found.row_stride, found.column_stride);
         if (!connect("MEAN", op, &found.source, 1, &found.result, 1)) return false;
       }
-      const ViewNode& node = graph.node(position);
+      const FusionNode& node = graph.node(position);
       if ((!fuser.takes(position) || node.kind == Kind::kMaxPool) && !add_plain(node)) return false;
     }
     return true;
@@ -236,15 +66,15 @@ class Builder {
     return report_.error("node %d, %s, cannot be read.", index, name_of(kind));
   }
 
-  bool add_plain(const ViewNode& view) {
+  bool add_plain(const FusionNode& view) {
     tfl::Node* node = nullptr;
     if (!read(view.index, view.kind, &node)) return false;
-    const NodeView checked{context_, node, name_of(view.kind), report_};
+    const CheckedNode checked{context_, node, name_of(view.kind), report_};
     Op* op = make_plain(view.kind, checked, kernel_);
     return op != nullptr && connect(checked.name, op, node->inputs->data, 1, node->outputs->data, 1);
   }
 
-  bool add_rows(const GraphView& graph, const FusedRows& rows) {
+  bool add_rows(const FusionGraph& graph, const FusedRows& rows) {
     if (rows.conv >= 0) return add_conv(graph.node(rows.conv), rows);
     Owned<RowPass> op(new RowPass(kernel_));
     if (!op) return report_.error("there is not enough memory for a fused operator.");
@@ -252,7 +82,7 @@ class Builder {
            connect(rows, rows.source, rows.bits, op.release());
   }
 
-  bool add_conv(const ViewNode& view, const FusedRows& rows) {
+  bool add_conv(const FusionNode& view, const FusedRows& rows) {
     const bool alone = rows.steps_count == 0 && rows.bits < 0 && rows.magnitude < 0 && rows.groups < 0;
     if (alone) return add_plain(view);
     tfl::Node* node = nullptr;
@@ -361,7 +191,7 @@ class Builder {
 }  // namespace
 
 bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report) {
-  GraphView graph;
+  FusionGraph graph;
   if (!graph.read(context, nodes, count, nullptr, report)) return false;
   Fuser fuser(graph);
   bool enough = !fuse || fuser.run(false);
@@ -379,7 +209,7 @@ Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const
     report.error("there is not enough memory for a plan.");
     return nullptr;
   }
-  GraphView graph;
+  FusionGraph graph;
   const tfl::IntArray* nodes = params.nodes_to_replace;
   if (!graph.read(context, nodes->data, nodes->size, params.output_tensors, report)) return nullptr;
   Fuser fuser(graph);

@@ -1,4 +1,4 @@
-#include "graph_view.h"
+#include "fusion_graph.h"
 
 #include <cstring>
 
@@ -50,8 +50,8 @@ Kind kind_of(const tfl::Registration& registration) {
   return Kind::kOther;
 }
 
-bool GraphView::read(tfl::Context* context, const int* nodes, int count, const tfl::IntArray* outputs,
-                     const Reporter& report) {
+bool FusionGraph::read(tfl::Context* context, const int* nodes, int count, const tfl::IntArray* outputs,
+                       const Reporter& report) {
   context_ = context;
   const size_t tensors = context->tensors_size;
   if (!producers_.assign_zeros(tensors) || !readers_.assign_zeros(tensors) || !last_reader_.assign_zeros(tensors) ||
@@ -66,7 +66,7 @@ bool GraphView::read(tfl::Context* context, const int* nodes, int count, const t
         node == nullptr || registration == nullptr) {
       return report.error("node %d cannot be read.", nodes[position]);
     }
-    ViewNode view;
+    FusionNode view;
     view.index = nodes[position];
     view.kind = kind_of(*registration);
     describe(*node, &view);
@@ -88,31 +88,31 @@ bool GraphView::read(tfl::Context* context, const int* nodes, int count, const t
   return true;
 }
 
-void GraphView::describe(const tfl::Node& node, ViewNode* view) const {
+void FusionGraph::describe(const tfl::Node& node, FusionNode* view) const {
   view->params = node.builtin_data;
   if (node.outputs != nullptr && node.outputs->size == 1 && valid(node.outputs->data[0])) {
     view->output = node.outputs->data[0];
   }
   const int count = node.inputs == nullptr ? 0 : node.inputs->size;
-  view->inputs_count = count > ViewNode::kMaxInputs ? -1 : count;
+  view->inputs_count = count > FusionNode::kMaxInputs ? -1 : count;
   for (int i = 0; i < view->inputs_count; ++i) view->inputs[i] = node.inputs->data[i];
 }
 
-int GraphView::only_reader(int tensor) const {
+int FusionGraph::only_reader(int tensor) const {
   return valid(tensor) && readers_[tensor] == 1 && elsewhere_[tensor] == 0 ? last_reader_[tensor] : -1;
 }
 
-int GraphView::rank(int tensor) const {
+int FusionGraph::rank(int tensor) const {
   if (!valid(tensor)) return 0;
   const tfl::IntArray* dims = context_->tensors[tensor].dims;
   return dims == nullptr || dims->size > Shape::kMaxRank ? 0 : dims->size;
 }
 
-bool GraphView::same_image(int a, int b) const {
+bool FusionGraph::same_image(int a, int b) const {
   return is_image(a) && is_image(b) && dim(a, 1) == dim(b, 1) && dim(a, 2) == dim(b, 2);
 }
 
-const void* GraphView::constant_data(int tensor, tfl::Type type, int* count) const {
+const void* FusionGraph::constant_data(int tensor, tfl::Type type, int* count) const {
   *count = 0;
   if (!valid(tensor)) return nullptr;
   const tfl::Tensor& found = context_->tensors[tensor];
