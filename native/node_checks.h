@@ -2,6 +2,7 @@
 #pragma once
 
 #include "memory.h"
+#include "plan.h"
 #include "report.h"
 #include "tfl_abi.h"
 
