@@ -20,8 +20,10 @@ from larq_el.benchmark.environment import environment
 from larq_el.files import write_atomically
 
 NETWORKS = ("resnet26", "s_resnet26", "s_ks_resnet26", "el_resnet26")
-STEPS = 3
+STEPS = 6
 """Of a turn."""
+PAUSE = 0.3
+"""Seconds before a turn, in which the threads of the network before stop waiting for work."""
 WORKER = """
 import contextlib, sys
 import numpy as np
@@ -65,6 +67,7 @@ class Worker:
 
     def seconds(self, steps: int) -> float:
         """Of some steps."""
+        time.sleep(PAUSE)
         start = time.perf_counter()
         assert self._process.stdin is not None
         print(steps, file=self._process.stdin, flush=True)
