@@ -1,3 +1,4 @@
+// The operator's checks, its choice of a way, and the ways, which share its state.
 #include "bconv.h"
 
 namespace larq_el {

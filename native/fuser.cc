@@ -1,3 +1,4 @@
+// One walk over a graph: its patterns share what they have claimed, and stand together for that.
 #include "fuser.h"
 
 #include <initializer_list>

@@ -27,12 +27,9 @@ from larq_el._keras import Layer, Model, keras, tf
 from larq_el.errors import UserError, first_line
 from larq_el.files import check_output, write_atomically
 from larq_el.introspection import is_binary
+from larq_el.zoo.weights.archive import FORMAT, HEADER, VERSION, read_array, read_header
 
-FORMAT = "larq_el weights"
-VERSION = 1
-HEADER = "header"
 BITS, SCALE = ".bits", ".scale"
-MOST_HEADER_BYTES = 1 << 16
 CLASSIFIER = "logits/"
 """A model without its top takes the features of a file that has a classifier too."""
 
@@ -155,7 +152,7 @@ def load_packed(model: Model, path: str | os.PathLike[str]) -> None:
     weights = _weights(model)
     try:
         with zipfile.ZipFile(path) as archive:
-            saved_from = _read_header(archive, path)
+            saved_from = read_header(archive, path)
             _check_names(
                 archive, weights, f"{path!r}, saved from {saved_from!r}, does not hold the weights of {model.name!r}"
             )
@@ -260,22 +257,6 @@ def _magnitudes(scale: np.ndarray, count: int) -> np.ndarray:
         return (dealt * unit).astype(np.float32)
 
 
-def _read_header(archive: zipfile.ZipFile, path: str) -> str:
-    """The name of the model that the file was saved from."""
-    try:
-        header = json.loads(_read_array(archive, HEADER, None, np.dtype(np.uint8)).tobytes())
-    except (KeyError, ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise UserError(f"{path!r} is no file of packed weights; give one that save_weights wrote.")
-    if header.get("version") != VERSION:
-        raise UserError(
-            f"{path!r} is of version {header.get('version')!r} of the format, and this release of larq_el reads "
-            f"{VERSION}; update larq_el, or save the weights again."
-        )
-    return str(header.get("model"))
-
-
 def _check_names(archive: zipfile.ZipFile, weights: dict[str, _Weight], problem: str) -> None:
     stored = {name.removesuffix(".npy") for name in archive.namelist()} - {HEADER}
     without = {name.removesuffix(BITS).removesuffix(SCALE) for name in stored}
@@ -293,42 +274,18 @@ def _check_names(archive: zipfile.ZipFile, weights: dict[str, _Weight], problem:
 def _read_weight(archive: zipfile.ZipFile, key: str, weight: _Weight) -> np.ndarray:
     stored = set(archive.namelist())
     if f"{key}{BITS}.npy" not in stored:
-        return _read_array(archive, key, weight.shape, weight.dtype)
+        return read_array(archive, key, weight.shape, weight.dtype)
     if weight.quantizer is None:
         raise ValueError(f"{key!r} is stored as bits, and the model does not quantize it to two values")
     count = math.prod(weight.shape)
-    bits = _read_array(archive, key + BITS, ((count + 7) // 8,), np.dtype(np.uint8))
+    bits = read_array(archive, key + BITS, ((count + 7) // 8,), np.dtype(np.uint8))
     positive = np.unpackbits(bits, count=count).astype(bool).reshape(weight.shape)
     scale = None
     if f"{key}{SCALE}.npy" in stored:
-        scale = _read_array(archive, key + SCALE, weight.shape[-1:], np.dtype(np.float32))
+        scale = read_array(archive, key + SCALE, weight.shape[-1:], np.dtype(np.float32))
     latent = _latent(positive, scale)
     # nearly: TensorFlow's mean may be off by a last place on another machine than the file was saved on
     quantized = weight.quantizer(latent).numpy()
     if ((quantized > 0) != positive).any() or (scale is not None and not np.allclose(abs(quantized), scale, 1e-5, 0)):
         raise ValueError(f"{key!r} was quantized to other values than the model's quantizer gives")
     return latent
-
-
-def _read_array(archive: zipfile.ZipFile, key: str, shape: tuple[int, ...] | None, dtype: np.dtype) -> np.ndarray:
-    """An array of the file, read after its shape has been checked: a file cannot have more read than the model holds.
-
-    `shape` is None for the header, which is of one axis and short.
-    """
-    info = archive.getinfo(f"{key}.npy")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{key!r} is compressed in a way that numpy does not use")
-    with archive.open(info) as stream:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError(f"{key!r} is no array of version 1.0")
-        found, fortran, kind = np.lib.format.read_array_header_1_0(stream)
-        if shape is None and len(found) == 1 and 0 <= found[0] <= MOST_HEADER_BYTES:
-            shape = found
-        if shape is None or found != shape or kind != dtype or fortran:
-            raise ValueError(f"{key!r} is {kind} of shape {found}, and the model's is {dtype} of shape {shape}")
-        size = math.prod(shape) * dtype.itemsize
-        content = stream.read(size)
-        # reading on finds the end, where the checksum is compared
-        if len(content) != size or stream.read(1):
-            raise ValueError(f"{key!r} has another length than it says")
-    return np.frombuffer(content, dtype).reshape(shape)
