@@ -13,7 +13,7 @@ from larq_el.files import check_output, write_output
 
 
 @click.command("benchmark")
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True, type=options.FILE)
 @click.option(
     "--on",
     "targets",

@@ -15,7 +15,7 @@ from larq_el.errors import UserError
 
 
 @click.command("convert")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=options.FILE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape

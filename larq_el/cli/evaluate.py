@@ -10,7 +10,7 @@ from larq_el.cli.tables import print_line
 
 
 @click.command("evaluate")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=options.FILE)
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
 @options.imports

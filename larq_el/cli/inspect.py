@@ -9,7 +9,7 @@ from larq_el.cli.tables import print_parts, visible
 
 
 @click.command("inspect")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=options.FILE)
 @click.option("--html", type=click.Path(path_type=Path), help="Also write a page with a chart to this file.")
 @click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
 @click.option("--no-trial", is_flag=True, help="Do not try the runtimes; judge by the operators' names alone.")

@@ -6,10 +6,23 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from larq_el.tflite.probe import NAMES as RUNNERS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _File(click.ParamType):
+    """A file's name that the shell completes, and that the command looks at itself."""
+
+    name = "path"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = _File()
 
 imports = click.option(
     "--import",

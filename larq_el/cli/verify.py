@@ -11,8 +11,8 @@ from larq_el.cli.tables import print_parts, visible
 
 
 @click.command("verify")
-@click.argument("model", type=click.Path())
-@click.argument("flatbuffer", type=click.Path())
+@click.argument("model", type=options.FILE)
+@click.argument("flatbuffer", type=options.FILE)
 @click.option("--weights", help="A weights file to load into the model.")
 @options.model_shape
 @options.samples(100, "What to compare on", "digits")

@@ -107,7 +107,7 @@ def _print_published(described: dict[str, Any]) -> None:
 
 
 @command.command("pack")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=options.FILE)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .npz file to write.")
 @click.option("--weights", help="A weights file to load into the model.")
 @click.option("--keep-latent", is_flag=True, help="Keep the float numbers behind the binary weights, to train on.")
