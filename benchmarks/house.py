@@ -1,6 +1,6 @@
 """What the house is like: floors and arrows, long files and functions, what a conversion repeats, what an error costs.
 
-    python benchmarks/house.py [--before CHECKOUT]
+    python benchmarks/house.py [--before CHECKOUT] [--output benchmarks/results]
 
 Arrows are imports between packages, those inside functions too. With --before, another checkout of this repository
 (`git worktree add`) is counted beside this one.
@@ -14,6 +14,9 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+
+from larq_el.benchmark.environment import environment
+from larq_el.files import write_atomically
 
 LINES, FUNCTION = 300, 40
 REPEATED = ("parses", "packs", "interpreters", "trials elsewhere")
@@ -69,13 +72,20 @@ COMMANDS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path, help="another checkout, to compare with")
-    before = parser.parse_args().before
+    parser.add_argument("--output", type=Path, help="folder of the Markdown file")
+    args = parser.parse_args()
+    before = args.before
     checkouts = [*([before] if before else []), Path(__file__).resolve().parents[1]]
     columns = [figures(checkout.resolve()) for checkout in checkouts]
-    print("| | " + " | ".join(revision(checkout) for checkout in checkouts) + " |")
-    print("|---" * (len(columns) + 1) + "|")
+    where = environment(1)
+    lines = ["# The house", "", f"{where['cpu']}, Python {where['python']}", ""]
+    lines += ["| | " + " | ".join(map(revision, checkouts)) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in columns[-1]:
-        print(f"| {name} | " + " | ".join(str(column.get(name, "")) for column in columns) + " |")
+        lines.append(f"| {name} | " + " | ".join(str(column.get(name, "")) for column in columns) + " |")
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if args.output:
+        write_atomically(args.output / "house.md", text.encode())
 
 
 def figures(checkout: Path) -> dict[str, object]:
