@@ -112,14 +112,14 @@ def evaluate(
             )
         check_labels(labels, predictor.classes)
         return top1(predictor.predict, _batches(images, labels), on_batch)
-    from larq_el.data.labels import label_errors
     from larq_el.data.load import load_dataset
+    from larq_el.data.reading import reading_errors
 
     data = load_dataset(source, data_dir, test_split=split)
     if predictor.classes != len(data.class_names):
         raise UserError(f"the model has {predictor.classes} classes and {source!r} has {len(data.class_names)}.")
     batches = data.test_batches(image_size=image_size_of(predictor.image_shape), limit=count)
-    with label_errors(source):
+    with reading_errors(source):
         return top1(predictor.predict, batches.as_numpy_iterator(), on_batch)
 
 

@@ -1,7 +1,7 @@
 """What Larq's quantizers and constraints lack.
 
 ABC-Net's bases of a kernel, the gradient that the authors of Bi-Real net, ReActNet and TBN give a scaled sign, and
-XNOR-Net's constraint of the weights behind the signs.
+XNOR-Net's constraint of the weights behind the signs; and what stands in the place of signs before binarization.
 """
 
 from typing import Any
@@ -130,7 +130,61 @@ class CentredWeightClip(lq.constraints.WeightClip):
         return super().__call__(x - tf.reduce_mean(x, axis=-2, keepdims=True))
 
 
-REGISTERED = (AlphaSign, CentredWeightClip, WeightBases)
+@keras.utils.register_keras_serializable(package="larq_el")
+class InPlaceOfSign(lq.quantizers.Quantizer):
+    """A smooth function where a sign will stand: what a stage of training before binarization computes.
+
+    >>> InPlaceOfSign("clip")(tf.constant([-3.0, 0.5, 2.0])).numpy().tolist()
+    [-1.0, 0.5, 1.0]
+
+    # Arguments
+        function: "tanh" (Real-to-Binary), or, in Bi-Real net's order, "relu", "leaky_clip" (slope 0.1 outside of
+            [-1, 1]) and "clip".
+
+    # Input shape
+        Any, such as (N, H, W, C).
+
+    # Output shape
+        That of the input.
+
+    # Raises
+        ValueError: where there is no such function.
+
+    # References
+        [Real-to-Binary](https://arxiv.org/abs/2003.11535), section 4.2;
+        [Bi-Real net](https://arxiv.org/abs/1808.00278), section 3.3
+    """
+
+    precision = 32
+
+    def __init__(self, function: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if function not in _SMOOTH:
+            raise ValueError(f"InPlaceOfSign: function must be one of {', '.join(_SMOOTH)}, got {function!r}.")
+        self.function = function
+
+    def call(self, inputs: Tensor) -> Any:
+        """The function of the input."""
+        return _SMOOTH[self.function](inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "function": self.function}
+
+
+def _leaky_clip(x: Tensor) -> Any:
+    clipped = tf.clip_by_value(x, -1.0, 1.0)
+    return clipped + 0.1 * (x - clipped)
+
+
+_SMOOTH = {
+    "tanh": tf.tanh,
+    "relu": tf.nn.relu,
+    "leaky_clip": _leaky_clip,
+    "clip": lambda x: tf.clip_by_value(x, -1.0, 1.0),
+}
+
+REGISTERED = (AlphaSign, CentredWeightClip, InPlaceOfSign, WeightBases)
 """The classes of this module that a model's file may name."""
 
 

@@ -1,7 +1,6 @@
 """`larq-el demo`: the main job once, on embedded data, in one table."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _run(folder: Path, epochs: int, runs: int, *, quiet: bool) -> list[dict[str,
 
     digits = load_dataset("digits")
     # the paper's batch of 256 is six steps an epoch here
-    recipe = replace(ELASTIC_LINK, epochs=epochs, batch_size=64)
+    recipe = ELASTIC_LINK.changed(epochs=epochs, batch_size=64)
     rows = [_train_and_convert(name, digits, recipe, folder, Line(quiet)) for name in MODELS]
     for measured in benchmark([row["file"] for row in rows], runs=runs):
         row = next(row for row in rows if row["file"] == str(measured.path))
@@ -79,7 +78,9 @@ def _train_and_convert(name: str, digits: Any, recipe: Any, folder: Path, line: 
     model = zoo.create_model(name, input_shape=(32, 32, 3), classes=10, width=WIDTH)
 
     def on_epoch(row: dict[str, float]) -> None:
-        line.update(f"{name}: epoch {row['epoch']:.0f} of {recipe.epochs}, {row['test_accuracy']:.1%} of the digits")
+        line.update(
+            f"{name}: epoch {row['epoch']:.0f} of {recipe.stages[0].epochs}, {row['test_accuracy']:.1%} of the digits"
+        )
 
     line.update(f"{name}: training")
     metrics = train(model, digits, recipe, folder / name, verbose=0, on_epoch=on_epoch).metrics
@@ -88,7 +89,7 @@ def _train_and_convert(name: str, digits: Any, recipe: Any, folder: Path, line: 
     images, _ = digits.samples(digits.test_size, (32, 32))
     checked = verify(model, conversion.flatbuffer, images)
     accuracy, _ = top1(flatbuffer_predictor(path).predict, digits.test_batches(image_size=(32, 32)).as_numpy_iterator())
-    line.end(f"{name}: {recipe.epochs} epochs, {accuracy:.1%} of the digits, converted and verified")
+    line.end(f"{name}: {recipe.stages[0].epochs} epochs, {accuracy:.1%} of the digits, converted and verified")
     return {
         "model": name,
         "file": str(path),

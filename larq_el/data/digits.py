@@ -28,4 +28,5 @@ def digits() -> ImageDataset:
         class_names=tuple(map(str, range(10))),
         flip=False,
         default_image_size=32,
+        source={"name": "digits"},
     )

@@ -1,16 +1,13 @@
-"""Classes of a data set, and labels that name none of them."""
+"""Classes of a data set."""
 
-import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from larq_el._keras import Tensor, tf
+from larq_el.data.reading import NO_CLASS
 from larq_el.errors import UserError
 
-MARK = "a label that names no class"
-"""How TensorFlow's own error is told from others."""
 MOST = 10_000
 """Classes of labels that are counted from the data; more are measurements, and no classes."""
 
@@ -22,7 +19,7 @@ class Labels:
     # Attributes
         names: of the classes, in their order.
         number: from a label as the set holds it to the number of its class, int64; TensorFlow raises where there is
-            none, see `label_errors`.
+            none, see `reading_errors`.
     """
 
     names: tuple[str, ...]
@@ -63,35 +60,16 @@ def labels_of(feature: Any, name: str, examples: Any) -> Labels:
         )
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(
-            tf.constant(found, tf.string if is_text else tf.int64), tf.range(len(found), dtype=tf.int64)
+            tf.constant(found if is_text else [int(value) for value in found], tf.string if is_text else tf.int64),
+            tf.range(len(found), dtype=tf.int64),
         ),
         default_value=-1,
     )
-    names = tuple(value.decode() if isinstance(value, bytes) else str(value) for value in found)
+    names = tuple(value.decode(errors="backslashreplace") if is_text else str(value) for value in found)
     return Labels(names, lambda label: table.lookup(label if is_text else tf.cast(label, tf.int64)))
 
 
 def _checked(label: Tensor, classes: int) -> Tensor:
     is_class = (label >= 0) & (label < classes)
-    with tf.control_dependencies([tf.debugging.Assert(is_class, [f"{MARK}, of {classes}", label])]):
+    with tf.control_dependencies([tf.debugging.Assert(is_class, [f"{NO_CLASS}, of {classes}", label])]):
         return tf.identity(label)
-
-
-@contextlib.contextmanager
-def label_errors(name: str) -> Iterator[None]:
-    """Says in a sentence that a label names no class, which shows when its image is read.
-
-    # Arguments
-        name: of the data set.
-    """
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        found = re.search(rf"{MARK}, of (\d+)\W+?(-?\d+)", str(error))
-        if found is None:
-            raise
-        mark = ", the mark of an image without one" if found[2] == "-1" else ""
-        raise UserError(
-            f"data set {name!r} has {MARK}, {found[2]}{mark}; there are the classes 0 to {int(found[1]) - 1}: name "
-            "splits with labels (--split, --test-split)."
-        ) from error

@@ -8,7 +8,8 @@ import numpy as np
 from larq_el._keras import Tensor, tf
 from larq_el.data.augmentation import SMALL
 from larq_el.data.dataset import SHUFFLE_BUFFER, ImageDataset
-from larq_el.data.labels import label_errors, labels_of
+from larq_el.data.labels import labels_of
+from larq_el.data.reading import reading_errors
 from larq_el.data.splits import choose_splits, ranges
 from larq_el.errors import UserError, first_line
 
@@ -29,6 +30,13 @@ def tfds_dataset(
     any_images: bool = False,
 ) -> ImageDataset:
     """A set of TensorFlow Datasets, see `larq_el.data.load.load_dataset`."""
+    with reading_errors(name):
+        return _dataset(name, data_dir, split, test_split, any_images)
+
+
+def _dataset(
+    name: str, data_dir: str | None, split: str | None, test_split: str | None, any_images: bool
+) -> ImageDataset:
     builder = _prepared(name, data_dir)
     features = builder.info.features
     splits = choose_splits(builder, split, test_split, any_images=any_images)
@@ -38,7 +46,7 @@ def tfds_dataset(
     whole = "+".join(sorted({own for one in splits for own in ranges(builder, one)}))
     labels = labels_of(features["label"], name, _examples(builder, whole))
     train, test = (part.map(lambda image, label: (image, labels.number(label))) for part in (train, test))
-    _look_through(builder, dict(zip(splits, (train, test), strict=True)), name)
+    _look_through(builder, dict(zip(splits, (train, test), strict=True)))
     data = ImageDataset(
         name,
         train,
@@ -49,6 +57,7 @@ def tfds_dataset(
         decode=lambda image: rgb(_decoded(features["image"], image)),
         shuffle_buffer=SHUFFLE_BUFFER_ENCODED,
         splits=splits if split or test_split else None,
+        source={"name": name, "data_dir": data_dir, "split": split, "test_split": test_split},
     )
     shape = features["image"].shape
     return _in_memory(data, shape) if None not in shape and sizes[0] * np.prod(shape) < 1e9 else data
@@ -86,13 +95,12 @@ def _examples(builder: Any, split: str) -> Any:
     return builder.as_dataset(split=split, decoders=encoded).map(lambda row: (row["image"], row["label"]))
 
 
-def _look_through(builder: Any, examples: dict[str, Any], name: str) -> None:
+def _look_through(builder: Any, examples: dict[str, Any]) -> None:
     """Checks the labels of splits that are small: those of test images would be read after an epoch of training."""
     for split, part in examples.items():
         if sum(builder.info.splits[own].num_bytes for own in ranges(builder, split)) < LOOKED_THROUGH:
-            with label_errors(name):
-                for _ in part.map(lambda _, label: label).batch(1024):
-                    pass
+            for _ in part.map(lambda _, label: label).batch(1024):
+                pass
 
 
 def _decoded(feature: Any, image: Tensor) -> Tensor:

@@ -64,11 +64,14 @@ class BasesConv2D(lq.layers.QuantConv2D):
         kernels = self._kernels()
         outputs = [
             # a factor of each convolution, not of the sum: the converter fuses it into them
-            scale * self._convolve(self.input_quantizer(x), kernel)
+            scale * self._convolve(self._quantized(x), kernel)
             for scale, x in zip(tf.unstack(self.scales), inputs, strict=True)
             for kernel in kernels
         ]
         return outputs[0] if len(outputs) == 1 else tf.add_n(outputs)
+
+    def _quantized(self, x: Tensor) -> Tensor:
+        return x if self.input_quantizer is None else self.input_quantizer(x)
 
     def _kernels(self) -> list[Any]:
         if hasattr(self.kernel_quantizer, "bases"):

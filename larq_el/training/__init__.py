@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from larq_el.evaluation import top1
     from larq_el.training.interactions import Mined, mine_interactions
     from larq_el.training.loop import TrainingResult, train
+    from larq_el.training.networks import networks_of
+    from larq_el.training.resuming import resume_training
 
 _HOMES = {
     "ImageDataset": "data.dataset",
@@ -16,11 +18,23 @@ _HOMES = {
     "TrainingResult": "training.loop",
     "load_dataset": "data.load",
     "mine_interactions": "training.interactions",
+    "networks_of": "training.networks",
+    "resume_training": "training.resuming",
     "top1": "evaluation",
     "train": "training.loop",
 }
 
-__all__ = ["ImageDataset", "Mined", "TrainingResult", "load_dataset", "mine_interactions", "top1", "train"]
+__all__ = [
+    "ImageDataset",
+    "Mined",
+    "TrainingResult",
+    "load_dataset",
+    "mine_interactions",
+    "networks_of",
+    "resume_training",
+    "top1",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

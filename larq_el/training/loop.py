@@ -1,25 +1,26 @@
-"""The training loop: carries out a recipe, with a checkpoint after every epoch to continue from."""
+"""A training: the stages of a recipe in sequence, in a folder from which it can be continued at any time."""
 
 import os
-import warnings
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from larq_el._keras import Model, keras, tf
+from larq_el._keras import Model, tf
 from larq_el.data.dataset import ImageDataset
 from larq_el.data.image_size import image_size_of
-from larq_el.data.labels import label_errors
-from larq_el.errors import UserError, first_line
-from larq_el.training.gradients import fused_gradients
-from larq_el.training.run import CHECKPOINTS, Rows, Run, remove
+from larq_el.data.reading import reading_errors
+from larq_el.errors import UserError
+from larq_el.training.callbacks.records import Row
+from larq_el.training.distillation import check_teacher
+from larq_el.training.run import LABELS, MODEL, NETWORKS, Run, read_settings
+from larq_el.training.stage import Setting, carry_out, initial_network, network_at, steps_of_epoch
+from larq_el.training.stage_folder import StageFolder
 from larq_el.zoo.recipes import Recipe
+from larq_el.zoo.recipes.stage import STUDENT, TEACHER, Stage
 
-KEPT = 2
-"""Checkpoints: where the last one is damaged, the one before it is used."""
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,21 @@ class TrainingResult:
     """What a training came to.
 
     # Attributes
-        model_path: the saved Keras model.
-        metrics: one row an epoch: epoch, loss, accuracy, test_loss, test_accuracy, learning_rate.
+        model_path: the saved Keras model of the last stage, after its last epoch.
+        best_path: the same after its best epoch, judged on the validation part where there is one, or else on the test
+            images.
+        stages: for each stage one row an epoch: epoch, loss, accuracy, top5 (of more than five classes), gradient_norm,
+            sign_flips, learning_rate, and test_loss, test_accuracy, test_top5, or the same of the validation part.
     """
 
     model_path: Path
-    metrics: Rows
+    best_path: Path
+    stages: dict[str, list[Row]]
 
-
-def learning_rate_schedule(recipe: Recipe, steps: int) -> Any:
-    """The recipe's learning rate over `steps` steps in all."""
-    # Keras counts steps from 0 and keeps the old rate in the boundary's own step
-    boundaries = [round(drop * steps) - 1 for drop in recipe.drops]
-    values = [recipe.learning_rate * recipe.drop_factor**drop for drop in range(len(boundaries) + 1)]
-    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    @property
+    def metrics(self) -> list[Row]:
+        """The rows of the last stage."""
+        return list(self.stages.values())[-1]
 
 
 def train(
@@ -49,121 +51,206 @@ def train(
     recipe: Recipe,
     output: str | os.PathLike[str],
     *,
+    networks: Mapping[str, Model] | None = None,
     resume: bool = False,
+    repeat: str | None = None,
     seed: int = 0,
+    precision: str = "float32",
+    strategy: Any = None,
+    frozen: tuple[str, ...] = (),
+    checkpoint_minutes: float = 10.0,
+    tensorboard: bool = False,
+    callbacks: Sequence[Any] = (),
     verbose: int | str = "auto",
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    on_epoch: Callable[[Row], None] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
-    """Trains a classifier.
+    """Trains a classifier by the stages of a recipe.
 
-    A checkpoint is written after every epoch. A training that was interrupted continues with `resume=True` from the
-    last of them, with the same weights, optimizer state, order of images and augmentation as if it had not stopped.
+    A checkpoint is written after every epoch and every few minutes. A training that was interrupted, by whatever, and
+    wherever in a stage, continues with `resume=True` from the last of them, with the same weights, optimizer state,
+    order of images and augmentation as if it had not stopped; more epochs than before extend it.
 
     # Arguments
-        model: a `tf.keras.Model` of an image (N, H, W, 3), with probabilities (N, classes) as its output.
+        model: a functional or sequential `tf.keras.Model` of an image (N, H, W, 3), with probabilities (N, classes) as
+            its output. It gets the trained weights.
         dataset: see `load_dataset`.
         recipe: see `larq_el.zoo.recipes`.
-        output: folder for settings.json, checkpoints, metrics.json and at last model.keras.
+        output: folder for settings.json, labels.txt, a folder for each stage (checkpoints, metrics.json and .csv,
+            gammas.json, best.keras, model.keras), and at last model.keras.
+        networks: the other networks that the recipe's stages train, by the name in `Stage.network` ("float",
+            "resnet34"); see `larq_el.training.networks_of`. Under "teacher" a trained one, which takes the place of the
+            stage of that name.
         resume: continue the training in `output`.
+        repeat: with `resume`, the name of a stage to train anew, from what the stages before it left.
         seed: of the order of images and of the augmentation; also becomes TensorFlow's global seed, on which the order
             depends. The model's initial weights are its builder's.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"; sums of signs that these could not hold exactly stay
+            in float32. Models are saved in float32.
+        strategy: a `tf.distribute.Strategy`; BatchNorms then take the statistics of all replicas together.
+        frozen: patterns of the names of layers that are not trained.
+        checkpoint_minutes: between checkpoints within an epoch.
+        tensorboard: write logs for TensorBoard into the folder of each stage.
+        callbacks: Keras callbacks.
         verbose: Keras's progress bar: "auto", 0, 1 or 2.
         on_epoch: is called with each new row of metrics.
+        notes: what else to keep in settings.json.
 
     # Returns
         A `TrainingResult`.
 
     # Raises
-        ValueError: where `output` is not empty (without `resume`), holds another training (with it), the model's
-            classes are not the data set's, or the loss stops being finite.
+        ValueError: where `output` is not empty (without `resume`), holds another training (with it), a network of a
+            stage is missing, classes do not fit, the batch is larger than the data, or the loss stops being finite.
     """
+    _check_classes(model, dataset)
+    _check_precision(precision)
+    named = {STUDENT: model, **(networks or {})}
+    recipe = recipe.taught() if TEACHER in named else recipe
+    _check_networks(recipe, named, dataset)
+    setting = Setting(
+        dataset,
+        seed,
+        precision,
+        strategy or tf.distribute.get_strategy(),
+        frozen,
+        checkpoint_minutes,
+        tensorboard,
+        callbacks,
+        verbose,
+        None if on_epoch is None else lambda _, row: on_epoch(row),
+    )
+    for stage in recipe.stages:
+        steps_of_epoch(stage, setting)
+    settings = _settings(model, recipe, setting, notes)
+    run = Run(Path(output), settings, resume=resume, is_chief=setting.share.worker == 0)
+    try:
+        if resume:
+            _reopen(recipe, run, repeat)
+            run.write_settings(settings)
+        else:
+            _write_beginning(named, dataset, run)
+        with reading_errors(dataset.name):
+            return _carry_out_all(recipe, named, run, setting)
+    finally:
+        run.close()
+
+
+def _check_classes(model: Model, dataset: ImageDataset) -> None:
     if model.output_shape[-1] != len(dataset.class_names):
         raise UserError(
             f"{model.name!r} has {model.output_shape[-1]} classes and {dataset.name!r} has {len(dataset.class_names)}; "
             f"build the model with classes={len(dataset.class_names)}."
         )
-    size = image_size_of(model)
-    steps = -(-dataset.train_size // recipe.batch_size)
-    settings = {"model": model.name, "parameters": model.count_params(), "image_size": size, "dataset": dataset.name}
-    settings["splits"] = dataset.splits
-    run = Run(Path(output), {**settings, "seed": seed, **asdict(recipe)}, resume=resume)
-    try:
-        with label_errors(dataset.name), fused_gradients():
-            rows = _epochs(model, dataset, recipe, run, size, steps, seed=seed, verbose=verbose, on_epoch=on_epoch)
-        run.save(model)
-    finally:
-        run.close()
-    return TrainingResult(run.model_path, rows)
 
 
-def _epochs(
-    model: Model,
-    dataset: ImageDataset,
-    recipe: Recipe,
-    run: Run,
-    size: tuple[int, int],
-    steps: int,
-    *,
-    seed: int,
-    verbose: int | str,
-    on_epoch: Callable[[dict[str, float]], None] | None,
-) -> Rows:
-    """Carries out the epochs that are not done yet, each with a checkpoint."""
-    optimizer = keras.optimizers.Adam(learning_rate_schedule(recipe, steps * recipe.epochs))
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    optimizer.build(model.trainable_variables)
-    done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epochs_done=done)
-    _restore(checkpoint, run)
-    # TensorFlow's list of checkpoints may be damaged too; ours is the folder
-    (run.folder / CHECKPOINTS / "checkpoint").unlink(missing_ok=True)
-    manager = tf.train.CheckpointManager(checkpoint, str(run.folder / CHECKPOINTS), max_to_keep=KEPT)
-    rows = run.read_metrics(int(done))
-    test = dataset.test_batches(image_size=size)
-    tf.random.set_seed(seed)
-    for epoch in range(int(done), recipe.epochs):
-        batches = dataset.epoch(epoch, image_size=size, batch_size=recipe.batch_size, seed=seed)
-        history = model.fit(
-            batches, initial_epoch=epoch, epochs=epoch + 1, validation_data=test, verbose=verbose
-        ).history
-        if not np.isfinite(history["loss"][0]):
+def _check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
+
+
+def _check_networks(recipe: Recipe, named: dict[str, Model], dataset: ImageDataset) -> None:
+    for stage in recipe.stages:
+        if stage.network not in named:
             raise UserError(
-                f"the loss of epoch {epoch + 1} is {history['loss'][0]}; resume with a lower learning rate than "
-                f"{recipe.learning_rate} in a new folder."
+                f"stage {stage.name!r} of recipe {recipe.name!r} trains the network {stage.network!r}, which is not "
+                "among networks; give it, or a trained teacher in its place."
             )
-        rows.append(_row(epoch, history, float(optimizer.learning_rate)))
-        run.write_metrics(rows)
-        if on_epoch is not None:
-            on_epoch(rows[-1])
-        done.assign(epoch + 1)
-        with run.writing("a checkpoint"):
-            manager.save()
-        for old in run.checkpoints()[KEPT:]:
-            remove(old)
-    return rows
+        _check_classes(named[stage.network], dataset)
+        if stage.teacher == TEACHER and TEACHER in named:
+            check_teacher(named[stage.network], named[TEACHER])
 
 
-def _restore(checkpoint: Any, run: Run) -> None:
-    """Restores the last checkpoint that is whole; one that is damaged is said, and the one before it taken."""
-    found = run.checkpoints()
-    for at, path in enumerate(found):
-        try:
-            checkpoint.restore(path).assert_consumed()
-        except Exception as error:  # whatever TensorFlow raises of a damaged file
-            what = f"continues from {found[at + 1]!r}" if at + 1 < len(found) else "there is no other"
-            warnings.warn(f"checkpoint {path!r} is damaged ({first_line(error)}); {what}.", stacklevel=2)
+def _settings(model: Model, recipe: Recipe, setting: Setting, notes: Mapping[str, Any] | None) -> dict[str, Any]:
+    data = setting.dataset
+    return {
+        "model": model.name,
+        "parameters": model.count_params(),
+        "image_size": image_size_of(model),
+        "dataset": data.name,
+        "images": [data.train_size, data.validation_size, data.test_size],
+        "splits": data.splits,
+        "source": data.source,
+        "recipe": recipe.name,
+        "stages": [asdict(stage) for stage in recipe.stages],
+        "seed": setting.seed,
+        "precision": setting.precision,
+        "replicas": setting.strategy.num_replicas_in_sync,
+        "frozen": setting.frozen,
+        "notes": dict(notes or {}),
+    }
+
+
+def _write_beginning(named: dict[str, Model], dataset: ImageDataset, run: Run) -> None:
+    """What a training needs to be continued from its folder alone."""
+    for name, network in named.items():
+        run.write(f"{NETWORKS}/{name}.keras", _as_bytes(network))
+    run.write(LABELS, "".join(f"{name}\n" for name in dataset.class_names).encode())
+
+
+def _reopen(recipe: Recipe, run: Run, repeat: str | None) -> None:
+    """Makes stages unfinished that are to be repeated, with those that build on them, or have more epochs now."""
+    if repeat is not None:
+        for stage in [recipe.stage(repeat), *_dependents(recipe, repeat)]:
+            run.stage(stage.name).discard()
+    epochs = {stage["name"]: stage["epochs"] for stage in read_settings(run.folder)["stages"]}
+    for stage in recipe.stages:
+        if stage.epochs == epochs[stage.name] or not run.stage(stage.name).is_finished:
             continue
-        for damaged in found[:at]:
-            remove(damaged)
-        return
-    if found:
+        begun = [one.name for one in _dependents(recipe, stage.name) if run.stage(one.name).folder.exists()]
+        if begun:
+            raise UserError(
+                f"stage {begun[0]!r} builds on {stage.name!r}, which had {epochs[stage.name]} epochs and not "
+                f"{stage.epochs}; repeat it with --repeat {stage.name}, or leave its epochs."
+            )
+        run.stage(stage.name).reopen()
+
+
+def _dependents(recipe: Recipe, name: str) -> list[Stage]:
+    """The stages that take weights or a teacher from one, or from one that does."""
+    names, found = {name}, []
+    for stage in recipe.stages:
+        if stage.start in names or stage.teacher in names:
+            names.add(stage.name)
+            found.append(stage)
+    return found
+
+
+def _carry_out_all(recipe: Recipe, named: dict[str, Model], run: Run, setting: Setting) -> TrainingResult:
+    """Carries out what is left of the stages."""
+    models: dict[str, Model] = {TEACHER: named[TEACHER]} if TEACHER in named else {}
+    stages: dict[str, list[Row]] = {}
+    for stage in recipe.stages:
+        folder, network = run.stage(stage.name), named[stage.network]
+        if folder.is_finished:
+            models[stage.name] = _read(network_at(network, stage), folder)
+            stages[stage.name] = folder.read_metrics(stage.epochs)
+            continue
+        start = None if stage.start is None else models[stage.start]
+        teacher = None if stage.teacher is None else models[stage.teacher]
+        begun = initial_network(stage, network, start, setting)
+        stages[stage.name] = carry_out(stage, begun, teacher, folder, setting)
+        models[stage.name] = begun
+    last = recipe.stages[-1]
+    named[last.network].set_weights(models[last.name].get_weights())
+    run.write(MODEL, run.stage(last.name).model_path.read_bytes())
+    return TrainingResult(run.model_path, run.stage(last.name).best_path, stages)
+
+
+def _as_bytes(network: Model) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="larq_el-") as folder:
+        path = Path(folder) / "network.keras"
+        network.save(path)
+        return path.read_bytes()
+
+
+def _read(network: Model, folder: StageFolder) -> Model:
+    """The network of a finished stage."""
+    try:
+        network.load_weights(folder.model_path)
+    except Exception as error:  # Keras, h5py and zipfile each raise their own
         raise UserError(
-            f"no checkpoint in {str(run.folder)!r} can be read; start the training again in another folder."
-        )
-    run.check_begun()
-
-
-def _row(epoch: int, history: dict[str, list[float]], learning_rate: float) -> dict[str, float]:
-    names = {"loss": "loss", "accuracy": "accuracy", "val_loss": "test_loss", "val_accuracy": "test_accuracy"}
-    row = {ours: history[theirs][0] for theirs, ours in names.items()}
-    return {"epoch": epoch + 1, **row, "learning_rate": learning_rate}
+            f"{str(folder.model_path)!r} is damaged, and later stages need it; train stage {folder.folder.name!r} "
+            "again (--repeat)."
+        ) from error
+    return network

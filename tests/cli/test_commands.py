@@ -282,8 +282,8 @@ def test_train_refuses_bad_settings(tmp_path, capsys):
         ("el_resnet62",): "did you mean 'el_resnet26'",
         ("el_resnet26", "--recipe", "elastic"): "there is no recipe 'elastic'; did you mean 'elastic_link'",
         ("el_resnet26", "--epochs", "0"): "epochs must be above 0",
-        ("el_resnet26", "--resume"): "there is no training to resume",
-        ("el_resnet26", "--epochs", "many"): "Invalid value for '--epochs'",
+        ("el_resnet26", "--epochs", "tain=3"): "has no stage 'tain'; did you mean 'train'",
+        ("el_resnet26", "--epochs", "many"): "Invalid value for '--epochs': 'many' is not N or STAGE=N",
     }
     for args, message in cases.items():
         assert message in fails(capsys, 2, "train", *args, "--output", output)
@@ -295,7 +295,7 @@ def test_train_then_resume_a_finished_training(tmp_path, capsys):
     assert run(group, args) == 0
     first = json.loads(capsys.readouterr().out)
     assert first["metrics"][0]["epoch"] == 1
-    assert run(group, [*args, "--resume"]) == 0
+    assert run(group, ["train", "--resume", str(tmp_path / "run"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert "resume the training there" in fails(capsys, 2, *args)
 

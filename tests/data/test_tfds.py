@@ -135,12 +135,12 @@ def test_minus_one_of_a_large_set_is_refused_where_it_is_read(made, tmp_path, mo
         data.samples(5, (8, 6))
     from larq_el import zoo
     from larq_el.training import train
-    from larq_el.zoo.recipes import Recipe
+    from larq_el.zoo.recipes import Recipe, Stage
 
     keras.utils.set_random_seed(0)
     model = zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
     with pytest.raises(UserError, match="has a label that names no class"):
-        train(model, data, Recipe("short", epochs=1, batch_size=5), tmp_path / "run", verbose=0)
+        train(model, data, Recipe("short", (Stage(epochs=1, batch_size=5),)), tmp_path / "run", verbose=0)
 
 
 def test_a_train_split_alone_can_be_divided(made):
@@ -230,9 +230,9 @@ def test_a_label_beyond_the_classes_is_named(made):
 
 def test_other_errors_of_tensorflow_stay_what_they_are():
     from larq_el._keras import tf
-    from larq_el.data.labels import label_errors
+    from larq_el.data.reading import reading_errors
 
-    with pytest.raises(tf.errors.InvalidArgumentError, match="other"), label_errors("made"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="other"), reading_errors("made"):
         raise tf.errors.InvalidArgumentError(None, None, "other")
 
 
@@ -242,12 +242,12 @@ def test_a_training_and_its_evaluation_know_their_splits(made, tmp_path):
     from larq_el import evaluation
     from larq_el.data.samples import load_samples
     from larq_el.training import train
-    from larq_el.zoo.recipes import Recipe
+    from larq_el.zoo.recipes import Recipe, Stage
 
     data = made(splits=("train",), split="train[:80%]")
     image = keras.Input((8, 6, 3))
     model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(keras.layers.Flatten()(image)))
-    recipe = Recipe("short", epochs=1, batch_size=4)
+    recipe = Recipe("short", (Stage(epochs=1, batch_size=4),))
     train(model, data, recipe, tmp_path / "run", verbose=0)
     with pytest.raises(UserError, match=r"was started with splits \['train\[:80%\]', 'train\[80%:\]'\], not"):
         train(model, replace(data, splits=("train[:50%]", "train[50%:]")), recipe, tmp_path / "run", resume=True)

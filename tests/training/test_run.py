@@ -15,7 +15,8 @@ from larq_el.data.load import load_dataset
 from larq_el.errors import UserError
 from larq_el.training import train
 from larq_el.training.run import Run, check_folder
-from larq_el.zoo.recipes import Recipe
+from larq_el.training.stage_folder import StageFolder, writing
+from larq_el.zoo.recipes import Recipe, Stage
 
 
 def trained(folder, epochs=1, resume=False):
@@ -25,7 +26,7 @@ def trained(folder, epochs=1, resume=False):
     digits = load_dataset("digits")
     few = replace(digits, train=digits.train.take(64), test=digits.test.take(32), train_size=64, test_size=32)
     model = zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
-    return train(model, few, Recipe("short", epochs=epochs, batch_size=32), folder, resume=resume, verbose=0)
+    return train(model, few, Recipe("short", (Stage(epochs=epochs, batch_size=32),)), folder, resume=resume, verbose=0)
 
 
 @pytest.fixture(scope="module")
@@ -41,35 +42,43 @@ def folder(whole, tmp_path):
     import shutil
 
     shutil.copytree(whole, tmp_path / "run")
-    (tmp_path / "run" / "model.keras").unlink()
+    for part in (".", "train"):
+        (tmp_path / "run" / part / "model.keras").unlink()
     return tmp_path / "run"
 
 
+def stage_of(tmp_path):
+    (tmp_path / "train").mkdir(parents=True, exist_ok=True)
+    return StageFolder(tmp_path / "train")
+
+
 def checkpoints(folder):
-    return sorted(path.name for path in (folder / "checkpoints").glob("ckpt-*.index"))
+    return sorted(path.name for path in (folder / "train" / "checkpoints").glob("ckpt-*.index"))
 
 
 def test_the_last_two_checkpoints_are_kept(whole):
-    assert checkpoints(whole) == ["ckpt-2.index", "ckpt-3.index"]
+    assert checkpoints(whole) == ["ckpt-4.index", "ckpt-6.index"]
     assert not list(whole.glob(".*.keras.*"))
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged"])
 @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
 def test_the_checkpoint_before_a_damaged_one_is_used_and_said(folder, damage, part):
-    (folder / "checkpoints" / f"ckpt-3.{part}").write_bytes(damage)
-    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-3' is damaged .*; continues from '.*ckpt-2'"):
+    (folder / "train" / "checkpoints" / f"ckpt-6.{part}").write_bytes(damage)
+    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-6' is damaged .*; continues from '.*ckpt-4'"):
         result = trained(folder, epochs=3, resume=True)
     assert [row["epoch"] for row in result.metrics] == [1, 2, 3]
-    assert checkpoints(folder) == ["ckpt-2.index", "ckpt-3.index"]
+    assert checkpoints(folder) == ["ckpt-4.index", "ckpt-6.index"]
 
 
 def test_without_a_whole_checkpoint_nothing_is_begun_again(folder):
-    for index in (folder / "checkpoints").glob("*.index"):
+    for index in (folder / "train" / "checkpoints").glob("*.index"):
         index.write_bytes(b"damaged")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with pytest.raises(UserError, match="no checkpoint in '.*run' can be read; start the training again in anoth"):
+        with pytest.raises(
+            UserError, match="no checkpoint in '.*train' can be read; start the training again in anoth"
+        ):
             trained(folder, epochs=3, resume=True)
     said = [str(one.message) for one in caught if "is damaged" in str(one.message)]
     assert ["there is no other" in message for message in said] == [False, True]
@@ -77,17 +86,17 @@ def test_without_a_whole_checkpoint_nothing_is_begun_again(folder):
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])
 def test_tensorflows_own_list_of_checkpoints_is_not_needed(folder, content):
-    path = folder / "checkpoints" / "checkpoint"
+    path = folder / "train" / "checkpoints" / "checkpoint"
     path.unlink() if content is None else path.write_bytes(content)
-    (folder / "checkpoints" / "ckpt-4_temp").mkdir()
-    (folder / "checkpoints" / "ckpt-4_temp.data").write_bytes(b"half")
+    (folder / "train" / "checkpoints" / "ckpt-4_temp").mkdir()
+    (folder / "train" / "checkpoints" / "ckpt-4_temp.data").write_bytes(b"half")
     assert [row["epoch"] for row in trained(folder, epochs=3, resume=True).metrics] == [1, 2, 3]
-    assert not (folder / "checkpoints" / "ckpt-4_temp.data").exists()
+    assert not (folder / "train" / "checkpoints" / "ckpt-4_temp.data").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}", None])
 def test_lost_metrics_are_said_and_the_training_goes_on(folder, content):
-    path = folder / "metrics.json"
+    path = folder / "train" / "metrics.json"
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.warns(UserWarning, match=r"cannot be read .*: the metrics of the first 3 epochs are lost"):
         assert trained(folder, epochs=3, resume=True).metrics == []
@@ -130,25 +139,21 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    run = Run(tmp_path / "run", {}, resume=False)
-    monkeypatch.setattr("larq_el.training.run.write_atomically", full)
+    monkeypatch.setattr("larq_el.training.stage_folder.write_atomically", full)
     with pytest.raises(UserError, match=r"cannot write the metrics of the training .*No space left.*; make room"):
-        run.write_metrics([])
-    run.close()
+        stage_of(tmp_path).write_metrics([], [])
 
 
 def test_what_tensorflow_says_of_a_full_disk_is_a_sentence(tmp_path):
     from larq_el._keras import tf
 
-    run = Run(tmp_path / "run", {}, resume=False)
     with (
         pytest.raises(UserError, match="cannot write a checkpoint of the training into '.*run' .*no space"),
-        run.writing("a checkpoint"),
+        writing(tmp_path / "run", "a checkpoint"),
     ):
         raise tf.errors.ResourceExhaustedError(None, None, "no space")
-    with pytest.raises(KeyError), run.writing("a checkpoint"):
+    with pytest.raises(KeyError), writing(tmp_path / "run", "a checkpoint"):
         raise KeyError("a defect of ours stays one")
-    run.close()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -175,9 +180,9 @@ def test_a_model_is_not_written_through_a_link(folder, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--output", "{tmp}/file"], "is a file; name a folder for the training"),
-        (["--output", "{tmp}/used"], "exists and is not empty"),
-        (["--output", "{tmp}/none", "--resume"], "there is no training to resume"),
+        (["el_resnet26", "--output", "{tmp}/file"], "is a file; name a folder for the training"),
+        (["el_resnet26", "--output", "{tmp}/used"], "exists and is not empty"),
+        (["--resume", "{tmp}/none"], "there is no training to resume"),
     ],
 )
 def test_mistakes_are_told_before_tensorflow_is_loaded(args, message, tmp_path):
@@ -187,7 +192,7 @@ def test_mistakes_are_told_before_tensorflow_is_loaded(args, message, tmp_path):
     given = [arg.format(tmp=tmp_path) for arg in args]
     code = (
         "import sys; from larq_el.cli.app import group; from larq_el.cli.exit import run; "
-        f"status = run(group, ['train', 'el_resnet26', *{given!r}]); "
+        f"status = run(group, ['train', *{given!r}]); "
         "assert 'tensorflow' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -197,7 +202,7 @@ def test_mistakes_are_told_before_tensorflow_is_loaded(args, message, tmp_path):
 
 
 def test_the_command_prints_what_was_lost(folder, capsys, monkeypatch):
-    (folder / "metrics.json").write_bytes(b"{")
+    (folder / "train" / "metrics.json").write_bytes(b"{")
 
     def resumed():
         trained(folder, epochs=3, resume=True)
@@ -213,44 +218,42 @@ def test_the_command_prints_what_was_lost(folder, capsys, monkeypatch):
 
 
 def test_checkpoints_that_are_gone_do_not_begin_the_training_again(folder):
-    metrics = (folder / "metrics.json").read_bytes()
-    for path in (folder / "checkpoints").iterdir():
+    metrics = (folder / "train" / "metrics.json").read_bytes()
+    for path in (folder / "train" / "checkpoints").iterdir():
         path.unlink()
     with pytest.raises(
-        UserError, match="the training in '.*run' has lost its checkpoints; put them back, or start the"
+        UserError, match="the training in '.*train' has lost its checkpoints; put them back, or start the"
     ):
         trained(folder, epochs=3, resume=True)
-    assert (folder / "metrics.json").read_bytes() == metrics
-    (folder / "metrics.json").unlink()
-    (folder / "checkpoints" / "checkpoint").touch()
+    assert (folder / "train" / "metrics.json").read_bytes() == metrics
+    (folder / "train" / "metrics.json").unlink()
+    (folder / "train" / "checkpoints" / "checkpoint").touch()
     with pytest.raises(UserError, match="has lost its checkpoints"):
         trained(folder, epochs=3, resume=True)
 
 
 def test_a_checkpoint_without_its_index_is_damaged_and_not_forgotten(folder):
-    (folder / "checkpoints" / "ckpt-3.index").unlink()
-    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-3' is damaged .*; continues from '.*ckpt-2'"):
+    (folder / "train" / "checkpoints" / "ckpt-6.index").unlink()
+    with pytest.warns(UserWarning, match=r"checkpoint '.*ckpt-6' is damaged .*; continues from '.*ckpt-4'"):
         trained(folder, epochs=3, resume=True)
 
 
 def test_an_epoch_that_was_interrupted_before_its_checkpoint_is_begun_again(tmp_path):
-    run = Run(tmp_path / "run", {}, resume=False)
-    run.check_begun()
-    run.write_metrics([{"epoch": 1, "loss": 2.0}])
-    run.check_begun()
-    run.write_metrics([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
+    stage = stage_of(tmp_path)
+    stage.check_begun()
+    stage.write_metrics([{"epoch": 1, "loss": 2.0}], [])
+    stage.check_begun()
+    stage.write_metrics([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}], [])
     with pytest.raises(UserError, match="has lost its checkpoints"):
-        run.check_begun()
-    run.close()
+        stage.check_begun()
 
 
 @pytest.mark.parametrize("content", ['[{"epoch": "1"}]', '[{"epoch": null}]', "[1]", "[" * 100_000])
 def test_metrics_of_any_content_are_no_traceback(tmp_path, content):
-    run = Run(tmp_path / "run", {}, resume=False)
-    (tmp_path / "run" / "metrics.json").write_text(content)
+    stage = stage_of(tmp_path)
+    (stage.folder / "metrics.json").write_text(content)
     with pytest.warns(UserWarning, match="the metrics of the first 2 epochs are lost"):
-        assert run.read_metrics(2) == []
-    run.close()
+        assert stage.read_metrics(2) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 100_000])
@@ -262,8 +265,8 @@ def test_damaged_settings_are_told_before_anything_is_loaded(tmp_path, content):
 
 
 def test_unfinished_checkpoints_go_and_nothing_else(tmp_path):
-    Run(tmp_path / "run", {}, resume=False).close()
-    checkpoints = tmp_path / "run" / "checkpoints"
+    stage = stage_of(tmp_path)
+    checkpoints = stage.folder / "checkpoints"
     part = checkpoints / "ckpt-3_temp" / "part-00000-of-00001.data-00000-of-00001.tempstate123"
     part.parent.mkdir(parents=True)
     gone = [f"checkpoint.tmp{'0f' * 16}", "ckpt-3.data-00000-of-00001.tempstate99"]
@@ -272,7 +275,7 @@ def test_unfinished_checkpoints_go_and_nothing_else(tmp_path):
         path.touch()
     (tmp_path / "precious").mkdir()
     (checkpoints / "ckpt-4_temp").symlink_to(tmp_path / "precious")
-    Run(tmp_path / "run", {}, resume=True).close()
+    stage.begin()
     assert sorted(os.listdir(checkpoints)) == sorted([*kept, "ckpt-4_temp"])
     assert (tmp_path / "precious").is_dir()
 
@@ -327,8 +330,8 @@ def test_a_finished_training_without_metrics_ends_well(tmp_path, capsys):
 
     args = ["train", "el_resnet18", "--width", "0.0625", "--epochs", "1", "--output", str(tmp_path / "run")]
     assert command(group, args) == 0
-    (tmp_path / "run" / "metrics.json").unlink()
+    (tmp_path / "run" / "train" / "metrics.json").unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        assert command(group, [*args, "--resume"]) == 0
+        assert command(group, ["train", "--resume", str(tmp_path / "run")]) == 0
     assert "model.keras: trained; larq-el evaluate measures its accuracy." in capsys.readouterr().out

@@ -9,10 +9,11 @@ from larq_el import zoo
 from larq_el._keras import keras, tf
 from larq_el.data.augmentation import augment, central
 from larq_el.data.image_size import image_size_of
+from larq_el.data.policy import Augmentation
 from larq_el.errors import UserError
 from larq_el.training import load_dataset, train
-from larq_el.training.loop import learning_rate_schedule
-from larq_el.zoo.recipes import ELASTIC_LINK, RECIPES, Recipe
+from larq_el.training.optimizers import learning_rate_schedule
+from larq_el.zoo.recipes import ELASTIC_LINK, RECIPES, Recipe, Schedule, Stage
 
 SIZE = {"image_size": (32, 32)}
 
@@ -58,7 +59,7 @@ def test_equal_arguments_give_equal_batches_and_other_epochs_others(few):
 @pytest.mark.parametrize("size", [(32, 32), (96, 96), (64, 128)])
 def test_crops_have_the_size_that_was_asked_for(height, width, size):
     image = tf.constant(np.full((height, width, 3), 200, np.uint8))
-    for crop in (augment(image, size, tf.constant([0, 1]), flip=True), central(image, size)):
+    for crop in (augment(image, size, tf.constant([0, 1])), central(image, size)):
         assert crop.shape == (*size, 3)
         # a resized constant is constant, and padding is black
         assert np.all((np.abs(crop - 200) < 1e-2) | (crop.numpy() == 0))
@@ -80,7 +81,8 @@ def test_an_image_is_mirrored_only_where_it_keeps_its_class():
 
     def mirrored(flip):
         return sum(
-            bool(crop[16, 10, 0] > crop[16, 20, 0]) for crop in (augment(ramp, (32, 32), s, flip=flip) for s in seeds)
+            bool(crop[16, 10, 0] > crop[16, 20, 0])
+            for crop in (augment(ramp, (32, 32), s, Augmentation(flip=flip)) for s in seeds)
         )
 
     assert mirrored(False) == 0
@@ -88,13 +90,14 @@ def test_an_image_is_mirrored_only_where_it_keeps_its_class():
 
 
 def test_the_learning_rate_drops_at_50_and_80_percent():
-    rate = learning_rate_schedule(ELASTIC_LINK, 1000)
+    rate = learning_rate_schedule(ELASTIC_LINK.stages[0], 1000)
     rates = [float(rate(step)) for step in (0, 499, 500, 799, 800)]
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-4, 1e-4, 1e-5], rtol=1e-6)
 
 
 def test_the_recipe_is_the_papers():
-    assert RECIPES["elastic_link"] == Recipe("elastic_link", 100, 256, 1e-3, (0.5, 0.8), 0.1)
+    (stage,) = RECIPES["elastic_link"].stages
+    assert stage == Stage("train", 100, 256, 1e-3, schedule=Schedule("steps", (0.5, 0.8), 0.1))
 
 
 @pytest.mark.parametrize(
@@ -103,16 +106,16 @@ def test_the_recipe_is_the_papers():
         ({"epochs": 0}, "epochs must be above 0, got 0"),
         ({"batch_size": -1}, "batch_size must be above 0, got -1"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
-        ({"drops": (0.5, 1.5)}, "drops must be fractions between 0 and 1"),
+        ({"schedule": {"drops": (0.5, 1.5)}}, "drops must be fractions between 0 and 1"),
     ],
 )
 def test_a_recipe_refuses_what_cannot_be_trained(arguments, message):
     with pytest.raises(UserError, match=message):
-        Recipe("bad", **arguments)
+        Stage(**{**arguments, "schedule": Schedule(**arguments.get("schedule", {}))})
 
 
 def test_an_interrupted_training_continues_exactly(few, tmp_path, monkeypatch):
-    recipe = Recipe("short", epochs=3, batch_size=64, drops=(0.5,))
+    recipe = Recipe("short", (Stage(epochs=3, batch_size=64, schedule=Schedule(drops=(0.5,))),))
     straight = model()
     expected = train(straight, few, recipe, tmp_path / "straight", verbose=0)
     assert [row["epoch"] for row in expected.metrics] == [1, 2, 3]
@@ -140,16 +143,16 @@ def test_an_interrupted_training_continues_exactly(few, tmp_path, monkeypatch):
 
 
 def test_a_folder_is_not_trained_over(few, tmp_path):
-    recipe = Recipe("short", epochs=1, batch_size=128)
+    recipe = Recipe("short", (Stage(epochs=1, batch_size=128),))
     with pytest.raises(UserError, match="there is no training to resume in"):
         train(model(), few, recipe, tmp_path / "run", resume=True)
     train(model(), few, recipe, tmp_path / "run", verbose=0)
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert settings["batch_size"] == 128
+    assert settings["stages"][0]["batch_size"] == 128
     with pytest.raises(UserError, match="exists and is not empty; resume the training there"):
         train(model(), few, recipe, tmp_path / "run")
-    with pytest.raises(UserError, match="was started with epochs 1, not 2; resume it with its own settings"):
-        train(model(), few, replace(recipe, epochs=2), tmp_path / "run", resume=True)
+    with pytest.raises(UserError, match="was started with stages.train.batch_size 128, not 64; resume it with its own"):
+        train(model(), few, recipe.changed(batch_size=64), tmp_path / "run", resume=True)
 
 
 def test_the_classes_have_to_be_those_of_the_data(few, tmp_path):
@@ -162,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(few, tmp_path):
     broken = model()
     broken.get_layer("logits").bias.assign([np.nan] * 10)
     with pytest.raises(UserError, match="the loss of epoch 1 is nan"):
-        train(broken, few, Recipe("short", epochs=2, batch_size=128), tmp_path / "run", verbose=0)
+        train(broken, few, Recipe("short", (Stage(epochs=2, batch_size=128),)), tmp_path / "run", verbose=0)
 
 
 def test_an_unknown_data_set_is_a_sentence(tmp_path):
