@@ -185,7 +185,8 @@ class ImageDataset:
         kept = min(images, self.validation_size)
         return replace(
             self,
-            train=self.train.shuffle(min(self.train_size, self.shuffle_buffer), 0, False).take(train),
+            # sets come mixed; a shuffle would depend on TensorFlow's global seed
+            train=self.train.take(train),
             test=self.test.take(test),
             validation=self.validation and self.validation.take(kept),
             train_size=train,

@@ -157,6 +157,12 @@ def _check_networks(recipe: Recipe, named: dict[str, Model], dataset: ImageDatas
                 "among networks; give it, or a trained teacher in its place."
             )
         _check_classes(named[stage.network], dataset)
+        names = [one.name for one in recipe.stages]
+        if stage.teacher is not None and stage.teacher not in (*names, *named):
+            raise UserError(
+                f"stage {stage.name!r} of recipe {recipe.name!r} takes a teacher that neither a stage nor you give; "
+                "give it (--teacher)."
+            )
         if stage.teacher == TEACHER and TEACHER in named:
             check_teacher(named[stage.network], named[TEACHER])
 

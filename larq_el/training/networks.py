@@ -54,12 +54,14 @@ def _name(network: str, model: str, stage: str) -> str:
         return network
     try:
         backbone = zoo.describe(model)["backbone"]
-        return zoo.describe(backbone)["name"]  # a backbone's name alone is that of its float network
-    except UserError as error:
-        raise UserError(
-            f"stage {stage!r} trains the float network of {model!r}, and the zoo has none; give a trained one as the "
-            "teacher (--teacher), or choose another recipe."
-        ) from error
+        if (float_twin := zoo.describe(backbone))["method"] == "full_precision":
+            return float_twin["name"]
+    except UserError:
+        pass  # a file's name
+    raise UserError(
+        f"stage {stage!r} trains the float network of {model!r}, and the zoo has none; give a trained one as the "
+        "teacher (--teacher), or choose another recipe."
+    )
 
 
 def with_classes(model: Model, classes: int) -> Model:

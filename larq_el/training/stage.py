@@ -83,6 +83,7 @@ def initial_network(stage: Stage, network: Model, start: Model | None, setting: 
         start: that of the stage `stage.start`, trained.
         setting: of the training.
     """
+    tf.random.set_seed(setting.seed)  # on which the order of images depends
     begun = network_at(network, stage)
     if start is not None:
         hand_on(start, begun, stage.fresh)

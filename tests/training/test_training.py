@@ -1,6 +1,5 @@
 import collections
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,13 +15,6 @@ from larq_el.training.optimizers import learning_rate_schedule
 from larq_el.zoo.recipes import ELASTIC_LINK, RECIPES, Recipe, Schedule, Stage
 
 SIZE = {"image_size": (32, 32)}
-
-
-@pytest.fixture(scope="module")
-def few():
-    """128 training and 64 test images."""
-    digits = load_dataset("digits")
-    return replace(digits, train=digits.train.take(128), test=digits.test.take(64), train_size=128, test_size=64)
 
 
 def model(classes=10):
