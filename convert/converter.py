@@ -24,6 +24,7 @@ from larq_el.files import check_output, write_output
 from larq_el.introspection import leaf_layers
 from larq_el.models.precision import in_float32
 from larq_el.models.weights_check import check_finite, check_not_empty
+from larq_el.tflite.class_names import with_class_names
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.inputs import as_type, in_batches
 from larq_el.tflite.probe import TrialError
@@ -62,6 +63,7 @@ def convert(
     float_ops: str = "float32",
     samples: np.ndarray | Sequence[np.ndarray] | None = None,
     labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
     folding: bool = True,
     proof: bool = True,
 ) -> Conversion:
@@ -82,6 +84,7 @@ def convert(
             measured on them, see `report.folding` and `report.float_check`. "int8-static" takes the ranges of the
             activations from the first 500, or the first half of fewer, and is measured on the others.
         labels: the samples' classes, if they are known.
+        class_names: names of a classifier's classes, to be kept in the file; None for none.
         folding: whether to take out what inference does not need, such as gamma: see `larq_el.convert.folding`.
         proof: whether to compare each layer with Keras on a batch, in each runtime that can run the file: the first
             samples, or random values. What was compared is in `report.proof`; without it that is None.
@@ -99,6 +102,7 @@ def convert(
     model = in_float32(model)
     full = Flatbuffer(run_converter(model))
     _check_resolved(model, full)
+    full = full if class_names is None else with_class_names(full, class_names)
     arrays = None
     if samples is not None:
         arrays, given = _in_order(model, full, samples)

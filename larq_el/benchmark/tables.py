@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from larq_el.benchmark.environment import environment
 from larq_el.benchmark.result import Result, Settings
 from larq_el.benchmark.tools.profile import KINDS
 from larq_el.errors import UserError
+from larq_el.pictures import as_picture, new_figure
 from larq_el.tables import Parts, Table
 
-PICTURES = (".png", ".svg", ".pdf")
 _WARM = 10.0
 """Degrees by which a device may grow warmer before its figures are doubted."""
 
@@ -94,25 +93,13 @@ def to_csv(results: Sequence[Result], accuracy: dict[str, float]) -> str:
     return stream.getvalue()
 
 
-def check_picture(path: Path) -> None:
-    """Refuses a picture of a kind that cannot be drawn.
-
-    # Raises
-        ValueError: where the name's suffix is none of `PICTURES`, or matplotlib is not installed.
-    """
-    if find_spec("matplotlib") is None:
-        raise UserError("--plot needs matplotlib: install it with `pip install matplotlib`.")
-    if path.suffix not in PICTURES:
-        raise UserError(f"--plot writes {', '.join(PICTURES)}, got {str(path)!r}.")
-
-
 def plot(results: Sequence[Result], accuracy: dict[str, float], suffix: str) -> bytes:
     """Latency against size, or against accuracy where that is known; a colour a device.
 
     # Arguments
         results: of `compare`.
         accuracy: of files, by name.
-        suffix: of the picture's file, see `check_picture`.
+        suffix: of the picture's file, see `larq_el.pictures.check_picture`.
     """
     known = [result for result in results if result.path.name in accuracy]
     several = len({result.target for result in results}) > 1
@@ -133,13 +120,9 @@ def drawn(title: str, label: str, points: Sequence[tuple[float, float, str]], su
         title: of the picture.
         label: of the vertical axis.
         points: milliseconds, height and name of each.
-        suffix: of the picture's file, see `check_picture`.
+        suffix: of the picture's file, see `larq_el.pictures.check_picture`.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure()
     panel = figure.subplots()
     panel.set_title(title)
     if len({height for _, height, _ in points}) == 1:
@@ -157,9 +140,7 @@ def drawn(title: str, label: str, points: Sequence[tuple[float, float, str]], su
             xlabel="latency, ms", ylabel=label, xscale="log" if max(latencies) > 10 * min(latencies) else "linear"
         )
     panel.margins(0.25)
-    stream = io.BytesIO()
-    figure.savefig(stream, format=suffix.lstrip("."), dpi=150)
-    return stream.getvalue()
+    return as_picture(figure, suffix)
 
 
 def read_accuracy(path: Path) -> dict[str, float]:

@@ -11,13 +11,15 @@ from larq_el.cli.exit import run
 from larq_el.errors import UserError, closest
 
 COMMANDS = {
-    "zoo": "List the models, show one, or pack weights.",
-    "train": "Train a model of the zoo.",
+    "zoo": "List the models and the recipes, show one, or pack weights.",
+    "train": "Train a model by the stages of a recipe.",
     "evaluate": "Measure the accuracy of a model or a flatbuffer.",
+    "predict": "Say what is in images, by a model or a flatbuffer.",
     "convert": "Convert a model to an LCE flatbuffer and report what became binary.",
     "inspect": "Report what a flatbuffer is made of.",
     "verify": "Compare a flatbuffer with its Keras model on real samples.",
     "benchmark": "Measure the latency of flatbuffers on this machine.",
+    "plot": "Draw trainings: curves, gammas, feature maps.",
     "demo": "Train, convert, verify and benchmark small models, in minutes.",
 }
 

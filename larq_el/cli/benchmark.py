@@ -58,6 +58,7 @@ def command(
     from larq_el.benchmark.comparison import compare
     from larq_el.benchmark.devices.interrupts import termination_interrupts
     from larq_el.benchmark.result import Settings, document
+    from larq_el.pictures import check_picture
 
     settings = Settings(**{**given, "runtimes": given["runtimes"] or None})
     reads = (*files, accuracy, settings.tool, settings.delegate, settings.wheel, settings.ssh_config)
@@ -65,7 +66,7 @@ def command(
         raise UserError(f"--csv and --plot are both {csv_file!r}; give two names.")
     outputs = [check_output(name, overwrite=overwrite, reads=reads) for name in (csv_file, plot_file) if name]
     if plot_file:
-        tables.check_picture(Path(plot_file))
+        check_picture(Path(plot_file))
     known = tables.read_accuracy(accuracy) if accuracy else {}
     with termination_interrupts(), Line(as_json) as line:
         line.update(f"measuring {len(files)} file(s), {settings.runs} runs in each runtime")

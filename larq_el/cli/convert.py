@@ -31,6 +31,11 @@ from larq_el.errors import UserError
     "To measure on what folding changes and --float-ops costs (int8-static is calibrated on the first 500 of them, at "
     "most half)",
 )
+@click.option(
+    "--labels",
+    type=options.FILE,
+    help="File with the name of a class a line, to keep in the file.  [default: labels.txt beside MODEL]",
+)
 @click.option("--no-folding", is_flag=True, help="Keep what inference does not need, such as gamma, as it is.")
 @click.option(
     "--no-proof", is_flag=True, help="Do not compare each layer with Keras; the report says that it is not proven."
@@ -46,6 +51,7 @@ def command(
     output: Path,
     weights: str | None,
     float_ops: str,
+    labels: str | None,
     no_folding: bool,
     no_proof: bool,
     data_dir: str | None,
@@ -71,7 +77,8 @@ def command(
     from larq_el.models.source import check_source
 
     samples, count = options.source_of(given)
-    check_source(model)
+    source = check_source(model)
+    names = _class_names(labels, source)
     _check_arguments(output, report, samples, float_ops)
     for path in (output, report):
         if path is not None:
@@ -83,7 +90,14 @@ def command(
         keras_model = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
         measured = {} if samples is None else _measured(samples, keras_model, count, data_dir)
         line.update(f"{model}: converting{'' if no_proof else ', and proving it in each runtime'}")
-        conversion = convert(keras_model, float_ops=float_ops, folding=not no_folding, proof=not no_proof, **measured)
+        conversion = convert(
+            keras_model,
+            float_ops=float_ops,
+            class_names=names,
+            folding=not no_folding,
+            proof=not no_proof,
+            **measured,
+        )
     document = {"model": model, "float_ops": float_ops, **conversion.report.to_dict()}
     if report is not None:
         write_output(report, (json.dumps(document, indent=2) + "\n").encode())
@@ -98,6 +112,14 @@ def command(
     if refusal:
         raise CheckError(refusal)
     conversion.save(output, overwrite=overwrite)
+
+
+def _class_names(labels: str | None, source: Path | None) -> list[str] | None:
+    from larq_el.tflite.class_names import beside, read_class_names
+
+    if labels is not None:
+        return read_class_names(labels)
+    return None if source is None else beside(source)
 
 
 def _check_arguments(output: Path, report: Path | None, samples: str | None, float_ops: str) -> None:

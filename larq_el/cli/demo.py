@@ -30,8 +30,8 @@ def command(epochs: int, runs: int, output: Path | None, picture: Path | None, o
     Then convert each, verify that the flatbuffer computes what Keras computes, and measure accuracy and latency.
     """
     from larq_el.benchmark import environment
-    from larq_el.benchmark.tables import check_picture
     from larq_el.errors import UserError
+    from larq_el.pictures import check_picture
 
     if output is not None and output.exists():
         raise UserError(f"{str(output)!r} exists; name a new folder.")

@@ -1,5 +1,6 @@
 """`larq-el train`."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def _resume(folder: str, as_json: bool, given: dict[str, Any]) -> Any:
         strategy=strategy_of(given["strategy"]),
         imports=given["imports"],
         data_dir=given["data_dir"],
-        verbose=0 if as_json else "auto",
+        verbose=_verbose(as_json),
     )
 
 
@@ -165,7 +166,7 @@ def _train(source: str, output: str, as_json: bool, given: dict[str, Any]) -> An
         frozen=given["frozen"],
         checkpoint_minutes=given["checkpoint_minutes"],
         tensorboard=given["tensorboard"],
-        verbose=0 if as_json else "auto",
+        verbose=_verbose(as_json),
         notes={"tensorboard": given["tensorboard"], "checkpoint_minutes": given["checkpoint_minutes"]},
     )
 
@@ -194,6 +195,11 @@ def _model(source: str, data: Any, given: dict[str, Any]) -> tuple[Any, dict[str
     if given["weights"] is not None:
         start_from(model, given["weights"], given["imports"])
     return model, shape
+
+
+def _verbose(as_json: bool) -> int:
+    """Keras's bar on a terminal, one line an epoch in a file."""
+    return 0 if as_json else 1 if sys.stdout.isatty() else 2
 
 
 def _say_where(strategy: Any) -> None:

@@ -1,4 +1,4 @@
-"""`larq-el zoo list`, `larq-el zoo show NAME` and `larq-el zoo pack MODEL`."""
+"""`larq-el zoo list`, `larq-el zoo show NAME`, `larq-el zoo recipes` and `larq-el zoo pack MODEL`."""
 
 from pathlib import Path
 from typing import Any
@@ -53,21 +53,24 @@ def _on_cifar10(row: dict[str, Any]) -> float | None:
 
 @command.command("show")
 @click.argument("name")
+@click.option("--weights", help="Trained weights of the model, for its gammas: a file, or the name of published ones.")
 @options.model_shape
 @options.as_json
-def show_command(name: str, as_json: bool, **shape: int | float | None) -> None:
+def show_command(name: str, weights: str | None, as_json: bool, **shape: int | float | None) -> None:
     """Show the layers of model NAME, a drawing of a block, its gammas, complexity and accuracy."""
     from larq_el import zoo
     from larq_el.complexity import COUNTING_RULES, complexity, elastic_link_operations
-    from larq_el.layers import ElasticLink
+    from larq_el.layers.gammas import gammas_of
+    from larq_el.models.loading import load_model
 
-    model = zoo.create_model(name, **options.shape_of(shape))
+    zoo.describe(name)  # the name of a model, and of no file
+    arguments = options.shape_of(shape)
+    model = zoo.create_model(name, **arguments)
+    initial = gammas_of(model)
+    if weights is not None:
+        model = load_model(name, weights=weights, **arguments)
+    gammas = gammas_of(model)
     counted = complexity(model)
-    gammas = {
-        layer.name: float(layer.gamma)
-        for layer in model.layers
-        if isinstance(layer, ElasticLink) and layer.gamma is not None
-    }
     described = zoo.describe(name)
     links = {rule: elastic_link_operations(model, rule) for rule in COUNTING_RULES}
     if as_json:
@@ -85,7 +88,11 @@ def show_command(name: str, as_json: bool, **shape: int | float | None) -> None:
         f"BOPs, {counted.flops / 1e6:.1f}M FLOPs, {counted.ops / 1e6:.1f}M OPs; {counted.bytes / 1e6:.2f} MB deployed."
     )
     if gammas:
-        click.echo(f"{len(gammas)} gammas, initially " + ", ".join(f"{gamma:g}" for gamma in gammas.values()) + ".")
+        if weights is None:
+            click.echo(f"{len(gammas)} gammas, initially " + ", ".join(f"{gamma:g}" for gamma in gammas.values()) + ".")
+        else:
+            table = [[link, f"{initial[link]:g}", f"{gamma:.3f}"] for link, gamma in gammas.items()]
+            print_rows(f"gammas of {weights}", ["link", "initially", "trained"], table)
         click.echo(
             "Elastic-Link adds "
             + ", ".join(f"{count / 1e6:.1f}M ({COUNTING_RULES[rule]})" for rule, count in links.items())
@@ -104,6 +111,46 @@ def _print_published(described: dict[str, Any]) -> None:
         click.echo(f"ImageNet top-1 as published ({described['source']}): {described['top1']:.1f} %.")
     for entry in described["measured"]:
         click.echo(f"{entry['dataset']} top-1, {entry['setting']}: {entry['top1']:.1f} % ({entry['command']}).")
+
+
+@command.command("recipes")
+@click.argument("name", required=False)
+@options.as_json
+def recipes_command(name: str | None, as_json: bool) -> None:
+    """List the recipes of `larq-el train`, or show the stages of recipe NAME."""
+    from dataclasses import asdict
+
+    from larq_el.zoo.recipes import RECIPES
+
+    if name is not None and name not in RECIPES:
+        raise UserError(f"there is no recipe {name!r}; {closest(name, RECIPES)}")
+    chosen = list(RECIPES.values()) if name is None else [RECIPES[name]]
+    if as_json:
+        options.print_json([asdict(recipe) for recipe in chosen])
+    elif name is None:
+        rows = [[one.name, " > ".join(stage.name for stage in one.stages)] for one in chosen]
+        print_rows("Recipes of larq-el train", ["name", "stages"], rows)
+        for one in chosen:
+            click.echo(f"{one.name}: {one.summary}")
+    else:
+        _print_recipe(chosen[0])
+
+
+def _print_recipe(recipe: Any) -> None:
+    rows = [
+        [
+            stage.name,
+            f"{stage.network}, {stage.level}" if stage.network == "student" else stage.network,
+            str(stage.epochs),
+            str(stage.batch_size),
+            f"{stage.optimizer.name} {stage.learning_rate:g}, {stage.schedule.kind}",
+            stage.start or "",
+            stage.teacher or "",
+        ]
+        for stage in recipe.stages
+    ]
+    print_rows(recipe.name, ["stage", "network", "epochs", "batch", "optimizer", "starts from", "teacher"], rows)
+    click.echo(f"{recipe.summary} Made for {', '.join(recipe.models)}; sources in larq_el/zoo/recipes.")
 
 
 @command.command("pack")

@@ -3,12 +3,8 @@
 from typing import Any
 
 from larq_el._keras import Tensor, tf
-from larq_el.data.policy import Augmentation
+from larq_el.data.policy import CROP_RATIO, SMALL, Augmentation
 
-CROP_RATIO = 224 / 256
-"""The paper's crop over its resized shorter edge."""
-SMALL = 64
-"""Pixels: smaller images are padded and cropped at their own resolution instead."""
 PADDING = 4
 LUMA = (0.2989, 0.587, 0.114)
 """Of red, green and blue (ITU-R BT.601)."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from larq_el.data.policy import CROP_RATIO, IMAGENET_MEAN, SMALL
 from larq_el.errors import UserError, first_line
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -28,7 +29,10 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     # Raises
         ValueError: where it is no image, is damaged, or has more than 268 million pixels.
     """
-    from PIL import Image, ImageOps
+    try:
+        from PIL import Image, ImageOps
+    except ModuleNotFoundError as error:
+        raise UserError("image files are read by Pillow, which is not installed: pip install pillow.") from error
 
     try:
         with Image.open(path) as image:
@@ -70,3 +74,39 @@ def list_images(folder: Path) -> list[Path]:
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
         ]
     return found
+
+
+def model_input(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
+    """An image file as a model of the zoo takes it: what tests feed it, by Pillow's resizing in TensorFlow's place.
+
+    # Arguments
+        path: of the file.
+        size: (H, W) of the model's image, in pixels.
+
+    # Returns
+        float32 (1, H, W, 3): the centre of the image, see `larq_el.data.augmentation.central`, less ImageNet's mean.
+
+    # Raises
+        ValueError: where the file cannot be read.
+    """
+    image = read_image(path)
+    height, width = size
+    if min(size) < SMALL:
+        image = _resized(image, height, width)
+    else:
+        scale = max(size) / CROP_RATIO / min(image.shape[:2])
+        image = _resized(image, max(height, round(image.shape[0] * scale)), max(width, round(image.shape[1] * scale)))
+        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+        image = image[top : top + height, left : left + width]
+    return (image - np.asarray(IMAGENET_MEAN, np.float32))[np.newaxis]
+
+
+def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, of float32: Pillow would round those of 8 bits."""
+    from PIL import Image
+
+    channels = [
+        Image.fromarray(np.ascontiguousarray(channel, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        for channel in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)

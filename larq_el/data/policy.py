@@ -1,10 +1,16 @@
-"""What augmentation does, as data; loads no TensorFlow."""
+"""What augmentation and preprocessing do, as data; loads no TensorFlow."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from larq_el.errors import UserError
 
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+"""Mean of ImageNet's red, green and blue, of 0 to 255."""
+CROP_RATIO = 224 / 256
+"""The paper's crop over its resized shorter edge."""
+SMALL = 64
+"""Pixels: smaller images are padded and cropped at their own resolution instead."""
 CROPS = ("shorter_edge", "resized")
 
 

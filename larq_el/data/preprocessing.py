@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import Tensor, keras, tf
+from larq_el.data.policy import IMAGENET_MEAN
 from larq_el.errors import UserError
-
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-"""Mean of ImageNet's red, green and blue, of 0 to 255."""
 
 
 def preprocess_input(x: Tensor, data_format: str | None = None) -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import Tensor, tf
-from larq_el.data.augmentation import SMALL
 from larq_el.data.dataset import SHUFFLE_BUFFER, ImageDataset
 from larq_el.data.labels import labels_of
+from larq_el.data.policy import SMALL
 from larq_el.data.reading import reading_errors
 from larq_el.data.splits import choose_splits, ranges
 from larq_el.errors import UserError, first_line

@@ -29,9 +29,18 @@ def in_precision(model: Model, policy: str, *, synchronized: bool = False) -> Mo
         if policy == "float32" or (has_binary_kernel(layer) and not _is_exact(layer, policy)):
             return config
         own = layer is model.layers[-1]  # probabilities: small ones would be lost
-        return config if own else {**config, "dtype": policy}
+        return config if own else _with_type(config, policy)
 
     return rebuilt(model, change)
+
+
+def _with_type(config: dict[str, Any], policy: str) -> dict[str, Any]:
+    """A layer's configuration with another type, for its quantizers too: Larq's are layers of their own."""
+    changed = {**config, "dtype": policy}
+    for name, value in config.items():
+        if name.endswith("_quantizer") and isinstance(value, dict) and isinstance(value.get("config"), dict):
+            changed[name] = {**value, "config": {**value["config"], "dtype": policy}}
+    return changed
 
 
 def _is_exact(layer: Layer, policy: str) -> bool:

@@ -11,10 +11,11 @@ import pytest
 from larq_el.benchmark.comparison import compare
 from larq_el.benchmark.devices.device_info import Conditions, DeviceInfo
 from larq_el.benchmark.result import Result, Settings
-from larq_el.benchmark.tables import check_picture, notes, parts, plot, read_accuracy, runs_of, to_csv
+from larq_el.benchmark.tables import notes, parts, plot, read_accuracy, runs_of, to_csv
 from larq_el.cli.app import group
 from larq_el.cli.exit import run
 from larq_el.errors import UserError
+from larq_el.pictures import check_picture
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 INFO = DeviceInfo("Pi", "Debian", "Linux 6", "aarch64", "Cortex-A72", 4)
@@ -129,7 +130,7 @@ def test_several_failures_are_one_line(files, tmp_path, capsys):
         (["--delegate", "x.so"], "--delegate has no effect without a benchmark tool; name one with --tool"),
         (["--wheel", "w", "--tool-arg", "x"], "--tool-arg has no effect without a benchmark tool; leave out --wheel"),
         (["--on", "adb", "--runtime", "lce"], "--runtime has no effect on devices; it names what this machine runs in"),
-        (["--plot", "x.bmp"], "--plot writes .png, .svg, .pdf, got 'x.bmp'"),
+        (["--plot", "x.bmp"], "pictures are .png, .svg, .pdf files, got 'x.bmp'"),
         (["--csv", "/none/x.csv"], "cannot write '/none/x.csv'"),
         (["--accuracy", "/none.json"], "there is no file '/none.json', which --accuracy names"),
     ],
@@ -211,8 +212,8 @@ def test_pictures(suffix, start, accuracy):
 
 
 def test_a_picture_needs_matplotlib(monkeypatch):
-    monkeypatch.setattr("larq_el.benchmark.tables.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="--plot needs matplotlib: install it with `pip install matplotlib`"):
+    monkeypatch.setattr("larq_el.pictures.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pictures need matplotlib: install it with `pip install matplotlib`"):
         check_picture(Path("x.png"))
 
 

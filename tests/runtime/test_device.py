@@ -85,7 +85,7 @@ def test_what_works_there(device):
         (["demo"], "this needs tensorflow"),
         (["benchmark", "el.tflite", "--runtime", "lce"], "runtime 'lce' is not installed: "),
         (["evaluate", "el.tflite", "--runtime", "lce"], "installed here: native, stock"),
-        (["benchmark", "el.tflite", "--plot", "x.png"], "--plot needs matplotlib"),
+        (["benchmark", "el.tflite", "--plot", "x.png"], "pictures need matplotlib"),
     ],
 )
 def test_what_does_not_says_what_to_install(device, args, message):

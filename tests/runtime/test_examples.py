@@ -12,7 +12,8 @@ import pytest
 
 from larq_el.convert import convert
 from larq_el.data.augmentation import central
-from larq_el.data.preprocessing import IMAGENET_MEAN, preprocess_input
+from larq_el.data.policy import IMAGENET_MEAN
+from larq_el.data.preprocessing import preprocess_input
 from larq_el.runtime import Interpreter
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "classify.py"

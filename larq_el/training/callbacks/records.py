@@ -4,25 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from larq_el._keras import Model, keras
-from larq_el.introspection import leaf_layers
-from larq_el.layers import ElasticLink, LinkAlone
+from larq_el.layers.gammas import gammas_of
 from larq_el.training.stage_folder import BEST, StageFolder
 
 Row = dict[str, float]
-
-
-def gammas_of(model: Model) -> dict[str, float]:
-    """The value of each link's gamma, by the link's name, in the order of computation.
-
-    >>> from larq_el import zoo
-    >>> gammas_of(zoo.ELResNet26(input_shape=(32, 32, 3), width=0.125))["stage2_block1_reduce_link"]
-    2.0
-
-    # Arguments
-        model: a `tf.keras.Model`.
-    """
-    links = [layer for layer in leaf_layers(model) if isinstance(layer, ElasticLink | LinkAlone)]
-    return {link.name: float(link.gamma.numpy()) for link in links if link.gamma is not None}
 
 
 class Records(keras.callbacks.Callback):
