@@ -239,7 +239,8 @@ def _carry_out_all(recipe: Recipe, named: dict[str, Model], run: Run, setting: S
         models[stage.name] = begun
     last = recipe.stages[-1]
     named[last.network].set_weights(models[last.name].get_weights())
-    run.write(MODEL, run.stage(last.name).model_path.read_bytes())
+    if run.is_chief:
+        run.write(MODEL, run.stage(last.name).model_path.read_bytes())
     return TrainingResult(run.model_path, run.stage(last.name).best_path, stages)
 
 

@@ -136,7 +136,8 @@ def carry_out(stage: Stage, begun: Model, teacher: Model | None, folder: StageFo
         optimizer = optimizer_of(stage, steps * stage.epochs, scales_loss=scales)
         trainer.compile(optimizer)
         optimizer.build(trained.trainable_variables)
-        flips = keras.metrics.Mean("sign_flips")
+
+    flips = keras.metrics.Mean("sign_flips")  # outside of the strategy: it is counted here, not in the replicas
 
     def save(name: str) -> None:
         begun.set_weights(trained.get_weights())
@@ -281,4 +282,4 @@ class _LearningRate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate.numpy())

@@ -109,7 +109,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _save(self) -> None:
         with writing(self._folder.folder, "a checkpoint"):
-            self._manager.save(checkpoint_number=int(self._iterations))
+            self._manager.save(checkpoint_number=int(self._iterations.numpy()))
         for old in self._folder.checkpoints()[KEPT:] if self._folder.is_chief else ():
             remove(old)
         self._last = time.monotonic()

@@ -38,7 +38,7 @@ class SignFlips(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Remembers the signs before a step that counts."""
-        self._before = self._signs() if int(self._iterations) % EVERY == 0 else []
+        self._before = self._signs() if int(self._iterations.numpy()) % EVERY == 0 else []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts those that turned."""
