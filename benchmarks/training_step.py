@@ -1,9 +1,11 @@
 """Images a second of a training step, of networks that differ by what Elastic-Link is made of.
 
-    python benchmarks/training_step.py [--size 32] [--width 0.25] [--batch 128] [--rounds 15] [--plain] [--output DIR]
+    python benchmarks/training_step.py [--size 32] [--width 0.25] [--batch 128] [--rounds 15] [--plain] [--mixed]
+                                       [--dataset NAME_OR_FOLDER [--data-dir DIR]] [--output DIR]
 
-Each network has a process of its own, whose steps take turns with the others'; medians of the rounds. --plain adds
-EL-ResNet26 without the fused gradients.
+Each network has a process of its own, whose steps (`larq_el.training.trainer`, cross-entropy, Adam) take turns with the
+others'; medians of the rounds. --plain adds EL-ResNet26 without the fused gradients, --mixed in mixed bfloat16,
+--dataset what the input pipeline delivers meanwhile: batches of that data set, augmented and thrown away.
 """
 
 import argparse
@@ -30,23 +32,45 @@ import numpy as np
 from larq_el import zoo
 from larq_el._keras import keras, tf
 from larq_el.training.gradients import fused_gradients
-name, width, plain = sys.argv[1], float(sys.argv[3]), sys.argv[5] == "1"
+from larq_el.training.precision import in_precision
+from larq_el.training.trainer import Trainer
+from larq_el.zoo.recipes import Losses, Optimizer
+name, kind, width = sys.argv[1], sys.argv[5], float(sys.argv[3])
 size, batch = int(sys.argv[2]), int(sys.argv[4])
 keras.utils.set_random_seed(0)
-if plain:
+if kind == "plain":
     from larq_el.layers import ActivationScale, ElasticLink
     for layer in (ActivationScale, ElasticLink):
         layer.call = (lambda call: lambda self, inputs, training=None: call(self, inputs, training=False))(layer.call)
 model = zoo.create_model(name, input_shape=(size, size, 3), classes=10, width=width)
-model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+model = in_precision(model, "mixed_bfloat16" if kind == "mixed" else "float32")
+trainer = Trainer(model, Losses(), Optimizer())
+trainer.compile(keras.optimizers.Adam(1e-3))
 x = tf.constant(np.random.default_rng(0).normal(scale=60, size=(batch, size, size, 3)).astype("float32"))
 y = tf.constant(np.arange(batch) % 10)
-with contextlib.nullcontext() if plain else fused_gradients():
-    model.train_on_batch(x, y)
+with contextlib.nullcontext() if kind == "plain" else fused_gradients():
+    trainer.train_on_batch(x, y)
 print("ready", flush=True)
 for line in sys.stdin:
     for _ in range(int(line)):
-        model.train_on_batch(x, y)
+        trainer.train_on_batch(x, y)
+    print("done", flush=True)
+"""
+PIPELINE = """
+import sys
+from larq_el.training import load_dataset
+size, batch = int(sys.argv[2]), int(sys.argv[4])
+data = load_dataset(sys.argv[1], sys.argv[5] or None)
+epochs = (
+    one
+    for epoch in range(1000)
+    for one in data.epoch(epoch, image_size=(size, size), batch_size=batch, seed=0)
+)
+next(epochs)
+print("ready", flush=True)
+for line in sys.stdin:
+    for _ in range(int(line)):
+        next(epochs)
     print("done", flush=True)
 """
 
@@ -54,10 +78,10 @@ for line in sys.stdin:
 class Worker:
     """A network that trains when it is told to."""
 
-    def __init__(self, name: str, args: argparse.Namespace, plain: bool) -> None:
-        given = [name, str(args.size), str(args.width), str(args.batch), str(int(plain))]
+    def __init__(self, name: str, args: argparse.Namespace, kind: str, code: str = WORKER) -> None:
+        given = [name, str(args.size), str(args.width), str(args.batch), kind]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, *given],
+            [sys.executable, "-c", code, *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -87,15 +111,25 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--plain", action="store_true", help="EL-ResNet26 without fused gradients too")
+    parser.add_argument("--mixed", action="store_true", help="float and EL-ResNet26 in mixed bfloat16 too")
+    parser.add_argument("--dataset", help="of the input pipeline, which is measured too")
+    parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps it")
     parser.add_argument("--output", type=Path, help="folder of the Markdown file")
     args = parser.parse_args()
-    workers = {name: Worker(name, args, False) for name in NETWORKS}
+    workers = {name: Worker(name, args, "") for name in NETWORKS}
     if args.plain:
-        workers["el_resnet26, plain gradients"] = Worker("el_resnet26", args, True)
+        workers["el_resnet26, plain gradients"] = Worker("el_resnet26", args, "plain")
+    if args.mixed:
+        for name in ("resnet26", "el_resnet26"):
+            workers[f"{name}, mixed bfloat16"] = Worker(name, args, "mixed")
     rates: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(args.rounds):
         for name, worker in workers.items():
             rates[name].append(STEPS * args.batch / worker.seconds(STEPS))
+    if args.dataset:
+        # alone, as it works ahead, and for long, as it has batches ready
+        pipeline, many = Worker(args.dataset, args, args.data_dir or "", PIPELINE), 10 * STEPS
+        rates["input pipeline alone"] = [many * args.batch / pipeline.seconds(many) for _ in range(5)]
     text = report(args, rates)
     print(text)
     if args.output:

@@ -260,3 +260,48 @@ def test_a_training_and_its_evaluation_know_their_splits(made, tmp_path):
     # what measures no accuracy takes the images that there are
     (images,), _ = load_samples("made", ["image"], 5, image_shape=(None, 8, 6, 3))
     assert images.shape == (5, 8, 6, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64])
+def test_labels_of_any_integer_type_are_classes(made, dtype):
+    data = made(label=tfds.features.Scalar(dtype), labels=[0, 1] * 5)
+    assert data.class_names == (("False", "True") if dtype is np.bool_ else ("0", "1"))
+    _, labels = data.samples(10, (8, 6))
+    assert labels.tolist() == [0, 1] * 5
+
+
+def test_names_that_are_not_utf8_are_classes(made):
+    data = made(label=tfds.features.Text(), labels=[b"caf\xe9", b"th\xe9"] * 5)
+    assert data.class_names == ("caf\\xe9", "th\\xe9")
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "changed"])
+def test_damaged_records_are_a_sentence(made, tmp_path, damage):
+    made()
+    record = next(path for path in tmp_path.rglob("*tfrecord*") if "train" in path.name)
+    content = record.read_bytes()
+    if damage == "lost":
+        record.unlink()
+    else:
+        record.write_bytes(content[:100] if damage == "cut" else content[:40] + b"\xff" * 8 + content[48:])
+    with pytest.raises(UserError, match="the files of data set 'made' are damaged .*; prepare it again, or copy it anew"):
+        made()
+
+
+def test_a_damaged_image_of_a_record_is_a_sentence(made):
+    """Found in the middle of an epoch, in whatever TensorFlow decodes."""
+    data = made(pixels=lambda at: np.zeros((8, 6, 3), np.uint8))
+    from dataclasses import replace
+
+    broken = replace(data, train=data.train.map(lambda image, label: (b"no image", label)), decode=ours_decode)
+    from larq_el.data.reading import reading_errors
+
+    epoch = broken.epoch(0, image_size=(8, 6), batch_size=2, seed=0)
+    with pytest.raises(UserError, match="the files of data set 'made' are damaged"), reading_errors("made"):
+        list(epoch)
+
+
+def ours_decode(image):
+    from larq_el._keras import tf
+
+    return tf.ensure_shape(tf.io.decode_image(image, channels=3, expand_animations=False), (None, None, 3))
