@@ -2,9 +2,9 @@
 
     python benchmarks/training_cost.py [--images-per-second N] [--price P] [--images 1281167]
 
-N is what `python benchmarks/training_step.py --size 224 --width 1` measured of the student on your machine; P is what an
-hour of it costs. A teacher's forward pass is a third of a step of its own, and every network is taken for as large as the
-student: an estimate for planning, no measurement.
+N is what `python benchmarks/training_step.py --size 224 --width 1` measured of the student on your machine; P is what
+an hour of it costs. A teacher's forward pass is a third of a step of its own, and every network is taken for as large
+as the student: an estimate for planning, no measurement.
 """
 
 import argparse

@@ -284,7 +284,9 @@ def test_damaged_records_are_a_sentence(made, tmp_path, damage):
         record.unlink()
     else:
         record.write_bytes(content[:100] if damage == "cut" else content[:40] + b"\xff" * 8 + content[48:])
-    with pytest.raises(UserError, match="the files of data set 'made' are damaged .*; prepare it again, or copy it anew"):
+    with pytest.raises(
+        UserError, match="the files of data set 'made' are damaged .*; prepare it again, or copy it anew"
+    ):
         made()
 
 
