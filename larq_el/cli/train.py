@@ -10,7 +10,7 @@ import click
 from larq_el.cli import options
 from larq_el.cli.tables import print_line
 
-NUMBERS = ("epochs", "batch_size", "learning_rate")
+NUMBERS = ("epochs", "batch_size", "learning_rate", "latent_scale")
 """Options that may be given for all stages of a recipe or for one."""
 
 
@@ -61,6 +61,7 @@ def _numbers(param: click.Parameter, values: tuple[str, ...], kind: Any) -> Mapp
 @_per_stage("epochs", int)
 @_per_stage("batch-size", int)
 @_per_stage("learning-rate", float)
+@_per_stage("latent-scale", float)
 @click.option("--quick", is_flag=True, help="Each stage for one epoch of 512 images: does it run at all?")
 @click.option(
     "--teacher", type=options.FILE, help="A trained .keras or .h5 model in the place of the recipe's teacher."

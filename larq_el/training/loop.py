@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def train(
     """
     _check_classes(model, dataset)
     _check_precision(precision)
+    if tensorboard and find_spec("tensorboard") is None:
+        raise UserError("logs for TensorBoard need it: pip install tensorboard, or leave them out.")
     named = {STUDENT: model, **(networks or {})}
     recipe = recipe.taught() if TEACHER in named else recipe
     _check_networks(recipe, named, dataset)

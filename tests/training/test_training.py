@@ -160,6 +160,37 @@ def test_a_loss_that_is_not_finite_stops_the_training(few, tmp_path):
         train(broken, few, Recipe("short", (Stage(epochs=2, batch_size=128),)), tmp_path / "run", verbose=0)
 
 
+def test_where_the_loss_stops_being_finite_the_last_good_network_is_kept(few, tmp_path):
+    from larq_el.training.networks import start_from
+
+    class Break(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.network.get_layer("logits").bias.assign([np.nan] * 10)
+
+    recipe = Recipe("short", (Stage(epochs=2, batch_size=64, learning_rate=0.01),))
+    with pytest.raises(
+        UserError, match=r"the loss of epoch 2 is nan after 1 steps; start another training from '(.*last_good.keras)' "
+    ) as caught:
+        train(model(), few, recipe, tmp_path / "run", verbose=0, callbacks=[Break()])
+    assert "(--weights) with a lower learning rate than 0.01" in str(caught.value)
+    again = model()
+    start_from(again, tmp_path / "run" / "train" / "last_good.keras")
+    assert all(np.isfinite(weight).all() for weight in again.get_weights())
+    # what was good is what the last checkpoint holds: the training goes on from there too
+    result = train(model(), few, recipe, tmp_path / "run", resume=True, verbose=0)
+    assert [row["epoch"] for row in result.metrics] == [1, 2]
+
+
+def test_logs_for_tensorboard(few, tmp_path, monkeypatch):
+    recipe = Recipe("short", (Stage(epochs=1, batch_size=64),))
+    train(model(), few, recipe, tmp_path / "run", verbose=0, tensorboard=True)
+    assert list((tmp_path / "run" / "train" / "tensorboard" / "validation").glob("events.*"))
+    monkeypatch.setattr("larq_el.training.loop.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="logs for TensorBoard need it: pip install tensorboard, or leave them out"):
+        train(model(), few, recipe, tmp_path / "other", tensorboard=True)
+
+
 def test_an_unknown_data_set_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match="TensorFlow Datasets has no data set 'no_such_set'"):
         load_dataset("no_such_set", str(tmp_path))

@@ -73,7 +73,7 @@ class Recipe:
         """The recipe with other numbers.
 
         # Arguments
-            changes: `epochs`, `batch_size` and `learning_rate`: a number for all stages, or a mapping from stages'
+            changes: numbers of `Stage`, such as `epochs`, `batch_size` and `learning_rate`: one for all stages, or a mapping from stages'
                 names to theirs; None changes nothing.
 
         >>> Recipe("short", (Stage("a"), Stage("b", start="a"))).changed(epochs={"b": 3}).stages[1].epochs
