@@ -11,8 +11,8 @@ names neither hardware nor hours, and we have not trained on ImageNet ourselves.
     larq-el train el_resnet26 --recipe elastic_link_cifar10 --dataset cifar10 --width 0.25 --output runs/el_cifar10
 
 The recipes for CIFAR-10 and Imagenette are ours: the same optimizer and schedule, smaller batches, fewer epochs, and a
-learning rate that was chosen on a tenth of CIFAR-10's training images: how easily signs turn is what matters, a rate ten
-times as high does the same as latent weights of a tenth (docs/training.md has the figures).
+learning rate that was chosen on a tenth of CIFAR-10's training images: how easily signs turn is what matters, a rate
+ten times as high does the same as latent weights of a tenth (docs/training.md has the figures).
 """
 
 from larq_el.zoo.recipes.recipe import Recipe

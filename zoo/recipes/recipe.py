@@ -73,8 +73,8 @@ class Recipe:
         """The recipe with other numbers.
 
         # Arguments
-            changes: numbers of `Stage`, such as `epochs`, `batch_size` and `learning_rate`: one for all stages, or a mapping from stages'
-                names to theirs; None changes nothing.
+            changes: numbers of `Stage`, such as `epochs`, `batch_size` and `learning_rate`: one for all stages, or a
+                mapping from stages' names to theirs; None changes nothing.
 
         >>> Recipe("short", (Stage("a"), Stage("b", start="a"))).changed(epochs={"b": 3}).stages[1].epochs
         3
