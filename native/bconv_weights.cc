@@ -62,7 +62,8 @@ bool BconvWeights::pack(const uint32_t* filter, const BinaryKernel& kernel) {
   if (!multiply(block_bytes_, blocks(), &bytes) || !packed_.assign_zeros(bytes)) return false;
   for (size_t i = 0; i < blocks(); ++i) {
     const ChannelBlock& block = blocks_[i];
-    kernel.pack(filter + block.channel * words, words, block.channels, words, packed_.data() + i * block_bytes_);
+    kernel.pack(filter + block.channel * words, words, block.channels, words, words_,
+                packed_.data() + i * block_bytes_);
   }
   return true;
 }

@@ -66,7 +66,7 @@ struct Operands {
     } else {
       memcpy(activations.data(), bits.data(), 4 * bits.size());
     }
-    c.kernel->pack(filters.data(), words, kBlock, words, weights.data());
+    c.kernel->pack(filters.data(), words, kBlock, words, c.words, weights.data());
     // Neighbouring pixels share most taps, as in an image.
     for (int tap = 0; tap < c.taps; ++tap) {
       for (int i = 0; i < c.kernel->mr; ++i) pointers.push_back(activations.data() + (i + tap % 3) * pixel);

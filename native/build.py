@@ -38,7 +38,7 @@ AVX512 = (
 )
 KERNELS = {
     "x86_64": {"avx512vpopcnt": f"{AVX512} -mavx512vpopcntdq", "avx512bw": AVX512, "avx2": "-mavx2", "portable": ""},
-    "aarch64": {"neondot": "-march=armv8.2-a+dotprod", "neon": "", "portable": ""},
+    "aarch64": {"neon": "", "portable": ""},
 }
 """Files of native/kernels for each architecture, with the flags of their instruction sets; others get portable.cc."""
 LINK = ["-Wl,-z,defs", "-Wl,--as-needed", "-s", "-nodefaultlibs", "-lpthread", "-lm", "-lc", "-lgcc"]

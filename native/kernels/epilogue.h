@@ -100,7 +100,7 @@ void signs(const float* values, size_t count, uint32_t* bits) {
 }
 
 // [word][channel] of 32-bit words: what kernels read that compare a word of a pixel with one of every channel.
-inline void pack_words(const uint32_t* filters, size_t stride, int channels, size_t words, void* packed) {
+inline void pack_words(const uint32_t* filters, size_t stride, int channels, size_t words, int, void* packed) {
   uint32_t* out = static_cast<uint32_t*>(packed);
   for (size_t i = 0; i < words; ++i, out += kBlock) {
     for (int c = 0; c < kBlock; ++c) out[c] = c < channels ? filters[c * stride + i] : 0;

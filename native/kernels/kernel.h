@@ -103,9 +103,10 @@ struct BinaryKernel {
   // Brings `count` words of bits into the form that `run` reads; null where that is the bits themselves.
   void (*expand)(const uint32_t* bits, size_t count, void* expanded);
 
-  // Packs the filters of a block: `filters[c * stride + i]` is word `i` of output channel `c`. Writes `words *
-  // weight_bytes` bytes; channels from `channels` to kBlock become zeros, so that their accumulators are harmless.
-  void (*pack)(const uint32_t* filters, size_t stride, int channels, size_t words, void* packed);
+  // Packs the filters of a block: `filters[c * stride + i]` is word `i` of output channel `c`, `tap_words` of which
+  // belong to each tap. Writes `words * weight_bytes` bytes; channels from `channels` to kBlock become zeros, so that
+  // their accumulators are harmless.
+  void (*pack)(const uint32_t* filters, size_t stride, int channels, size_t words, int tap_words, void* packed);
 
   // acc[i * kBlock + c] = number of bits in which the window of pixel `i` and the filter of channel `c` differ.
   void (*run)(const Tile& tile, int32_t* acc);

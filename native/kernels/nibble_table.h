@@ -41,7 +41,7 @@ inline void expand_nibbles(const uint32_t* bits, size_t count, void* expanded) {
 }
 
 // [word][nibble][channel], a nibble a byte.
-inline void pack_nibbles(const uint32_t* filters, size_t stride, int channels, size_t words, void* packed) {
+inline void pack_nibbles(const uint32_t* filters, size_t stride, int channels, size_t words, int, void* packed) {
   uint8_t* out = static_cast<uint8_t*>(packed);
   for (size_t i = 0; i < words; ++i) {
     for (int nibble = 0; nibble < kNibbles; ++nibble, out += kBlock) {

@@ -54,7 +54,7 @@ std::vector<int32_t> run(const BinaryKernel& kernel, const Problem& problem) {
   Array<uint8_t> packed;
   Array<int32_t> acc;
   CHECK(packed.assign_zeros(words * kernel.weight_bytes) && acc.assign_zeros(kernel.mr * kBlock));
-  kernel.pack(problem.filters.data(), words, problem.channels, words, packed.data());
+  kernel.pack(problem.filters.data(), words, problem.channels, words, problem.words, packed.data());
   const size_t offset = static_cast<size_t>(problem.group) * problem.words * kernel.activation_bytes;
   kernel.run({pointers.data(), offset, problem.taps, problem.words, packed.data()}, acc.data());
   return std::vector<int32_t>(acc.begin(), acc.end());

@@ -24,7 +24,7 @@ COMPILER = "aarch64-linux-gnu-g++"
 EMULATOR = "qemu-aarch64-static"
 LIBRARIES = "/usr/aarch64-linux-gnu"  # of the cross-compiler
 PREPARED = os.environ.get("LARQ_EL_AARCH64_ROOT")
-ISAS = {"max": ["neondot", "neon", "portable"], "cortex-a53": ["neon", "portable"], "cortex-a72": ["neon", "portable"]}
+ISAS = {"max": ["neon", "portable"], "cortex-a53": ["neon", "portable"], "cortex-a72": ["neon", "portable"]}
 AARCH64 = 183  # e_machine of ELF
 
 pytestmark = pytest.mark.skipif(
