@@ -4,8 +4,8 @@
 
 Needs aarch64-linux-gnu-g++ and llvm-mca (Debian: g++-aarch64-linux-gnu, llvm-19), for --calls qemu-user-static too. The
 loop is that of the compiled kernel which compares most bits; --calls feeds the models what whole calls execute, taken
-from an emulator: gathering, sums and stores included. --native names the native folder of an older checkout, to compare with,
---lce a loop in assembler of another kernel, with `// MACS n` in its first line.
+from an emulator: gathering, sums and stores included. --native names the native folder of an older checkout to compare
+with, --lce a loop in assembler of another kernel, with `// MACS n` in its first line.
 """
 
 import argparse
