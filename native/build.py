@@ -7,6 +7,7 @@
     python native/build.py fuzz [SECONDS]   random and damaged graphs, under the sanitizers
     python native/build.py bench            kernels in multiply-accumulates a cycle
     CXX=aarch64-linux-gnu-g++ python native/build.py --output DIR/liblarq_el_delegate.so
+    CXX="python -m ziglang c++ -target aarch64-linux-gnu.2.17" python native/build.py --output DIR/...    (old glibc)
     CXX=aarch64-linux-gnu-g++ RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu" python native/build.py test
 
 Objects are kept in build/native and compiled again where a source, a header or the command changed.
@@ -34,7 +35,8 @@ FLAGS = [
 ASAN = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # GCC 12's headers of AVX-512 use variables that they leave undefined
 AVX512 = (
-    "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized"
+    "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized "
+    "-Wno-unknown-warning-option"  # of clang
 )
 KERNELS = {
     "x86_64": {"avx512vpopcnt": f"{AVX512} -mavx512vpopcntdq", "avx512bw": AVX512, "avx2": "-mavx2", "portable": ""},
@@ -55,6 +57,9 @@ def compiler() -> list[str]:
 
 def architecture() -> str:
     """What the compiler compiles for, such as "x86_64"."""
+    command = compiler()
+    if "-target" in command[:-1]:  # zig's own, with a version of glibc, which it does not know again
+        return command[command.index("-target") + 1].split("-")[0]
     return _run([*compiler(), "-dumpmachine"]).split("-")[0]
 
 

@@ -1,7 +1,8 @@
 """The delegate on 64-bit ARM, cross-compiled and emulated: its own tests, its wheel, and LCE's outputs in the stock
 runtime.
 
-The last needs the folder that prepare_aarch64.py makes, named by LARQ_EL_AARCH64_ROOT.
+The last needs the folder that prepare_aarch64.py makes, named by LARQ_EL_AARCH64_ROOT; LARQ_EL_AARCH64_WHEEL names a
+wheel to try in the place of one that is built here, such as native/wheels.py makes.
 """
 
 import json
@@ -43,6 +44,8 @@ def test_the_kernels_agree_with_loops_over_bits(cpu, monkeypatch):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """A wheel that a cross-compiler built from a copy of the checkout."""
+    if given := os.environ.get("LARQ_EL_AARCH64_WHEEL"):
+        return Path(given)
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
