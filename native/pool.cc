@@ -1,11 +1,21 @@
 #include "pool.h"
 
+#include <time.h>
+
 namespace larq_el {
 namespace {
 
-// A worker looks for the next loop, and a loop for its workers' end, this many times before they sleep: the layers of a
-// network follow each other within microseconds, and waking a thread takes longer than that. About 0.1 ms.
-constexpr int kSpins = 10000;
+// A worker looks for the next loop, and a loop for its workers' end, for so long before they sleep: the layers of a
+// network follow each other within microseconds, and waking a thread takes longer than that. In time and not in pauses,
+// which take 40 cycles on one processor and 140 on another.
+constexpr double kSpinSeconds = 1e-4;
+constexpr int kPausesAClock = 64;  // between two looks at the clock
+
+double seconds() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -13,6 +23,18 @@ inline void pause() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
+}
+
+// Looks whether `done()` until it is so or the time is up.
+template <class Done>
+inline void spin(const Done& done) {
+  const double end = seconds() + kSpinSeconds;
+  do {
+    for (int i = 0; i < kPausesAClock; ++i) {
+      if (done()) return;
+      pause();
+    }
+  } while (seconds() < end);
 }
 
 class Lock {
@@ -83,7 +105,7 @@ void Pool::run(size_t count, int threads, Body body, void* argument) {
     Lock lock(&mutex_);
     places_ = 0;  // whoever wakes now comes too late, and is not waited for
   }
-  for (int i = 0; i < kSpins && active_.load(std::memory_order_acquire) > 0; ++i) pause();
+  spin([this] { return active_.load(std::memory_order_acquire) == 0; });
   {
     Lock lock(&mutex_);
     while (active_.load() > 0) pthread_cond_wait(&finished_, &mutex_);
@@ -96,10 +118,7 @@ void Pool::share(int worker) {
 }
 
 void Pool::wait_for_change(uint64_t seen) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (generation_.load(std::memory_order_acquire) != seen) return;
-    pause();
-  }
+  spin([&] { return generation_.load(std::memory_order_acquire) != seen; });
   Lock lock(&mutex_);
   while (generation_.load() == seen) pthread_cond_wait(&changed_, &mutex_);
 }
