@@ -36,7 +36,7 @@ ASAN = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"
 # GCC 12's headers of AVX-512 use variables that they leave undefined
 AVX512 = (
     "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized "
-    "-Wno-unknown-warning-option"  # of clang
+    "-Wno-unknown-warning-option"  # clang
 )
 KERNELS = {
     "x86_64": {"avx512vpopcnt": f"{AVX512} -mavx512vpopcntdq", "avx512bw": AVX512, "avx2": "-mavx2", "portable": ""},

@@ -3,6 +3,8 @@
 
 #include <initializer_list>
 
+#include "depthwise.h"
+
 namespace larq_el {
 namespace {
 
@@ -14,6 +16,10 @@ bool is_plain(const FusionNode& node) {
 bool is_relu(const FusionNode& node) {
   const tfl::ArithmeticParams* params = static_cast<const tfl::ArithmeticParams*>(node.params);
   return params != nullptr && params->activation == tfl::kReluActivation;
+}
+
+bool has_relu(const FusionNode& depthwise) {
+  return static_cast<const tfl::DepthwiseConvParams*>(depthwise.params)->activation == tfl::kReluActivation;
 }
 
 int other_input(const FusionNode& node, int tensor) { return node.inputs[node.inputs[0] == tensor ? 1 : 0]; }
@@ -32,11 +38,15 @@ bool Fuser::run(bool partition) {
   if (!taken_.assign_zeros(graph_.size())) return false;
   for (int position = 0; position < graph_.size(); ++position) {
     const FusionNode& node = graph_.node(position);
-    if (node.kind != Kind::kBconv || !graph_.is_image(node.output)) continue;
+    int dequantize = -1;
+    const bool is_conv = node.kind == Kind::kBconv && graph_.is_image(node.output);
+    if (!is_conv && !is_binary_depthwise(graph_, node, &dequantize)) continue;
     FusedRows rows;
     rows.conv = rows.position = position;
     rows.start = rows.result = node.output;
     taken_[position] = 1;
+    if (dequantize >= 0) taken_[dequantize] = 1;
+    if (dequantize >= 0 && has_relu(node)) rows.steps[rows.steps_count++] = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
     if (!grow(&rows)) return false;
   }
   for (int position = 0; partition && position < graph_.size(); ++position) {

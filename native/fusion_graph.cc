@@ -22,6 +22,7 @@ constexpr struct {
     {tfl::kAbs, Kind::kAbs},
     {tfl::kMaxPool2d, Kind::kMaxPool},
     {tfl::kStridedSlice, Kind::kStridedSlice},
+    {tfl::kDepthwiseConv2d, Kind::kDepthwise},
 };
 
 constexpr struct {

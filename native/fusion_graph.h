@@ -24,6 +24,7 @@ enum class Kind {
   kAbs,
   kMaxPool,
   kStridedSlice,
+  kDepthwise,
 };
 
 // The kind of a node, by its registration.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <initializer_list>
 
+#include "depthwise.h"
 #include "float_ops.h"
 #include "fuser.h"
 #include "fusion_graph.h"
@@ -75,11 +76,23 @@ class Builder {
   }
 
   bool add_rows(const FusionGraph& graph, const FusedRows& rows) {
-    if (rows.conv >= 0) return add_conv(graph.node(rows.conv), rows);
+    if (rows.conv >= 0) {
+      const FusionNode& node = graph.node(rows.conv);
+      return node.kind == Kind::kDepthwise ? add_depthwise(graph, node, rows) : add_conv(node, rows);
+    }
     Owned<RowPass> op(new RowPass(kernel_));
     if (!op) return report_.error("there is not enough memory for a fused operator.");
     return describe(rows, rows.bits, graph.channels(rows.source), &op->finisher()) &&
-           connect(rows, rows.source, rows.bits, op.release());
+           connect("Rows", rows, rows.source, rows.bits, op.release());
+  }
+
+  // The bits that its LceDequantize would have read.
+  bool add_depthwise(const FusionGraph& graph, const FusionNode& view, const FusedRows& rows) {
+    Owned<BinaryDepthwise> op(make_depthwise(graph, view, kernel_, report_));
+    if (!op) return false;
+    const int bits = graph.node(graph.producer(view.inputs[0])).inputs[0];
+    return describe(rows, rows.bits, op->channels(), &op->finisher()) &&
+           connect("BinaryDepthwise", rows, bits, rows.bits, op.release());
   }
 
   bool add_conv(const FusionNode& view, const FusedRows& rows) {
@@ -96,7 +109,7 @@ class Builder {
       stored.values = rows.result;
     }
     const bool done = describe(stored, stored.bits, op->channels(), &op->finisher()) &&
-                      connect(stored, node->inputs->data[0], stored.bits, op.release());
+                      connect("LceBconv2d", stored, node->inputs->data[0], stored.bits, op.release());
     if (!done || stored.bits == rows.bits) return done;
     return connect("LceQuantize", new Quantize(kernel_), &rows.result, 1, &rows.bits, 1);
   }
@@ -126,7 +139,7 @@ class Builder {
     return enough || report_.error("there is not enough memory for a fused operator.");
   }
 
-  bool connect(const FusedRows& rows, int source, int bits, Op* op) {
+  bool connect(const char* name, const FusedRows& rows, int source, int bits, Op* op) {
     int inputs[kMaxSteps + 1] = {source}, outputs[4], inputs_count = 1, outputs_count = 0;
     for (int i = 0; i < rows.steps_count; ++i) {
       if (rows.steps[i].operand >= 0) inputs[inputs_count++] = rows.steps[i].operand;
@@ -134,7 +147,7 @@ class Builder {
     for (const int output : {rows.values, bits, rows.magnitude, rows.groups}) {
       if (output >= 0) outputs[outputs_count++] = output;
     }
-    return connect(rows.conv >= 0 ? "LceBconv2d" : "Rows", op, inputs, inputs_count, outputs, outputs_count, &rows);
+    return connect(name, op, inputs, inputs_count, outputs, outputs_count, &rows);
   }
 
   // The operator, and the tensors that it computes: of rows, those between their steps too.

@@ -24,36 +24,31 @@ void RowPass::run(const Run& run) const {
   run.pool->for_each((pixels_ + kChunkPixels - 1) / kChunkPixels, threads_, [&](int, size_t i) {
     const size_t first = i * kChunkPixels;
     const size_t last = pixels_ - first < kChunkPixels ? pixels_ : first + kChunkPixels;
-    run_chunk(run, finish, first, last);
+    const float* values = static_cast<const float*>(run.inputs[0]) + first * channels_;
+    finish_rows(kernel_, finisher_, run, finish, {values, static_cast<size_t>(channels_), channels_, first, last});
   });
 }
 
-void RowPass::run_chunk(const Run& run, RowFinish finish, size_t first, size_t last) const {
-  const float* values = static_cast<const float*>(run.inputs[0]);
-  const int output = finisher_.outputs().bits;
+void finish_rows(const BinaryKernel& kernel, const Finisher& finisher, const Run& run, RowFinish finish,
+                 const RowValues& rows) {
+  const int output = finisher.outputs().bits;
   uint32_t* bits = output < 0 ? nullptr : static_cast<uint32_t*>(run.outputs[output]);
-  const size_t words = words_for(channels_);
+  const size_t words = words_for(rows.channels);
   alignas(kAlignment) float lanes[kChunkPixels * kLanes];
-  finisher_.begin(&finish, lanes, first, last);
-  for (int channel = 0; channel < channels_; channel += kBlock) {
-    const int channels = channels_ - channel < kBlock ? channels_ - channel : kBlock;
-    const RowTile tile = {nullptr,
-                          nullptr,
-                          values + first * channels_ + channel,
-                          static_cast<size_t>(channels_),
-                          first,
-                          static_cast<int>(last - first),
-                          channel,
-                          channels};
+  finisher.begin(&finish, lanes, rows.first, rows.last);
+  for (int channel = 0; channel < rows.channels; channel += kBlock) {
+    const int channels = rows.channels - channel < kBlock ? rows.channels - channel : kBlock;
+    const int pixels = static_cast<int>(rows.last - rows.first);
+    const RowTile tile = {nullptr, nullptr, rows.values + channel, rows.stride, rows.first, pixels, channel, channels};
     uint64_t masks[kChunkPixels];
-    kernel_.finish(tile, finish, bits == nullptr ? nullptr : masks);
-    for (size_t p = first; bits != nullptr && p < last; ++p) {
+    kernel.finish(tile, finish, bits == nullptr ? nullptr : masks);
+    for (size_t p = rows.first; bits != nullptr && p < rows.last; ++p) {
       uint32_t* to = bits + p * words + channel / kBitsPerWord;
-      to[0] = static_cast<uint32_t>(masks[p - first]);
-      if (channels > kBitsPerWord) to[1] = static_cast<uint32_t>(masks[p - first] >> kBitsPerWord);
+      to[0] = static_cast<uint32_t>(masks[p - rows.first]);
+      if (channels > kBitsPerWord) to[1] = static_cast<uint32_t>(masks[p - rows.first] >> kBitsPerWord);
     }
   }
-  finisher_.end(finish, first, last);
+  finisher.end(finish, rows.first, rows.last);
 }
 
 }  // namespace larq_el

@@ -6,6 +6,19 @@
 
 namespace larq_el {
 
+// Rows of the pixels [first, last), at most 64 of them, `stride` floats from each other.
+struct RowValues {
+  const float* values;  // of the first pixel
+  size_t stride;
+  int channels;
+  size_t first;
+  size_t last;
+};
+
+// Takes rows through an operator's steps, to its outputs.
+void finish_rows(const BinaryKernel& kernel, const Finisher& finisher, const Run& run, RowFinish finish,
+                 const RowValues& rows);
+
 class RowPass final : public Op {
  public:
   explicit RowPass(const BinaryKernel& kernel) : kernel_(kernel) {}
@@ -17,8 +30,6 @@ class RowPass final : public Op {
   void run(const Run& run) const override;
 
  private:
-  void run_chunk(const Run& run, RowFinish finish, size_t first, size_t last) const;
-
   const BinaryKernel& kernel_;
   Finisher finisher_;
   size_t pixels_ = 0;

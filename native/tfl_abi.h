@@ -19,6 +19,7 @@ enum Allocation : int { kMmapRo = 1, kDynamic = 4, kPersistentRo = 5 };
 
 enum Builtin : int {
   kAdd = 0,
+  kDepthwiseConv2d = 4,
   kMaxPool2d = 17,
   kMul = 18,
   kRelu = 19,
@@ -50,6 +51,15 @@ struct PoolParams {
   int filter_width;
   int filter_height;
   Activation activation;
+};
+struct DepthwiseConvParams {
+  int padding;
+  int stride_width;
+  int stride_height;
+  int depth_multiplier;
+  Activation activation;
+  int dilation_width;
+  int dilation_height;
 };
 struct StridedSliceParams {
   int begin_mask;

@@ -1,6 +1,7 @@
 // AVX2 (Haswell, Zen and later): table lookup, 32 channels an instruction.
 #include <immintrin.h>
 
+#include "depthwise.h"
 #include "epilogue.h"
 #include "finish.h"
 #include "nibble_table.h"
@@ -83,6 +84,6 @@ struct Avx2 {
 
 extern const BinaryKernel kernel_avx2 = {
     "avx2",      Isa::kMr,   kNibbles,         kNibbles * kBlock, expand_nibbles, pack_nibbles, run_nibbles<Isa>,
-    store_float, store_int8, store_bits<Avx2>, finish<Avx2>,      maximum<Avx2>,  signs<Avx2>};
+    store_float, store_int8, store_bits<Avx2>, finish<Avx2>,      maximum<Avx2>,  signs<Avx2>,  depthwise};
 
 }  // namespace larq_el

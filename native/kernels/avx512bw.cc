@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "avx512.h"
+#include "depthwise.h"
 #include "epilogue.h"
 #include "finish.h"
 #include "nibble_table.h"
@@ -47,7 +48,7 @@ struct Isa {
 }  // namespace
 
 extern const BinaryKernel kernel_avx512bw = {
-    "avx512bw",  Isa::kMr,   kNibbles,           kNibbles * kBlock, expand_nibbles,  pack_nibbles, run_nibbles<Isa>,
-    store_float, store_int8, store_bits<Avx512>, finish<Avx512>,    maximum<Avx512>, signs<Avx512>};
+    "avx512bw",  Isa::kMr,   kNibbles,           kNibbles * kBlock, expand_nibbles,  pack_nibbles,  run_nibbles<Isa>,
+    store_float, store_int8, store_bits<Avx512>, finish<Avx512>,    maximum<Avx512>, signs<Avx512>, depthwise};
 
 }  // namespace larq_el

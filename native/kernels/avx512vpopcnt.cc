@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "avx512.h"
+#include "depthwise.h"
 #include "epilogue.h"
 #include "finish.h"
 
@@ -53,6 +54,7 @@ extern const BinaryKernel kernel_avx512vpopcnt = {"avx512vpopcnt",
                                                   store_bits<Avx512>,
                                                   finish<Avx512>,
                                                   maximum<Avx512>,
-                                                  signs<Avx512>};
+                                                  signs<Avx512>,
+                                                  depthwise};
 
 }  // namespace larq_el

@@ -93,6 +93,21 @@ struct RowFinish {
   int group_channels;  // below group_channels overwrites, the others add
 };
 
+constexpr int kMostTaps = 63;        // of a depthwise convolution
+constexpr int kDepthwiseWords = 16;  // that it counts together, 512 channels
+
+// An output pixel of a binary depthwise convolution, or several beside each other: the taps of the window that lie
+// inside the image, `words` words of bits for each, and the weights beside them. Constants have 32 entries for each
+// word.
+struct DepthwisePixel {
+  const uint32_t* const* pixels;
+  const uint32_t* const* weights;
+  int taps;  // at most kMostTaps
+  int words;
+  const float* scale;
+  const float* bias;
+};
+
 // All functions are pure: they keep no state, and any number of threads may call them at once on distinct outputs.
 struct BinaryKernel {
   const char* name;
@@ -128,6 +143,10 @@ struct BinaryKernel {
   // Bits of `count` reals, bit set where x < 0 (clear for -0.0 and NaN). Writes ceil(count / 32) words; the bits beyond
   // the last real are zero.
   void (*signs)(const float* values, size_t count, uint32_t* bits);
+
+  // out[c] = (taps - 2 * the number of taps that differ) * scale[c] + bias[c], rounded after the product and the sum,
+  // for 32 channels of each word.
+  void (*depthwise)(const DepthwisePixel& pixel, float* out);
 };
 
 #define LARQ_EL_KERNEL(name, supported) extern const BinaryKernel kernel_##name;

@@ -6,6 +6,7 @@
 // together, and compilers spread them. benchmarks/neon_models.py shows what models of such cores make of it.
 #include <arm_neon.h>
 
+#include "depthwise.h"
 #include "epilogue.h"
 #include "finish.h"
 #include "kernel.h"
@@ -228,6 +229,6 @@ void run(const Tile& tile, int32_t* acc) {
 
 extern const BinaryKernel kernel_neon = {"neon",       kMr,           4,           4 * kBlock, nullptr,
                                          pack_strips,  run,           store_float, store_int8, store_bits<Neon>,
-                                         finish<Neon>, maximum<Neon>, signs<Neon>};
+                                         finish<Neon>, maximum<Neon>, signs<Neon>, depthwise};
 
 }  // namespace larq_el

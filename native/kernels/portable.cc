@@ -1,4 +1,5 @@
 // Any CPU: popcounts by adding neighbouring fields, on 128-bit vectors of the compiler, which every 64-bit machine has.
+#include "depthwise.h"
 #include "epilogue.h"
 #include "finish.h"
 
@@ -94,6 +95,7 @@ extern const BinaryKernel kernel_portable = {"portable",
                                              store_bits<Portable>,
                                              finish<Portable>,
                                              maximum<Portable>,
-                                             signs<Portable>};
+                                             signs<Portable>,
+                                             depthwise};
 
 }  // namespace larq_el

@@ -126,6 +126,44 @@ TEST(kernels_count_differing_bits) {
       for (const int words : {1, 2, 3, 7, 8, 15, 31, 32, 33}) check_problem(kernel, taps, words, random_int(1, 64));
     }
     for (const int channels : kChannels) check_problem(kernel, random_int(1, 9), random_int(1, 9), channels);
+    // more bits than 16 bits can count
+    check_problem(kernel, 2, 1100, 64);
+    check_problem(kernel, 1, 2507, 37);
+  });
+}
+
+TEST(kernels_sum_up_depthwise_windows) {
+  for_kernels([](const BinaryKernel& kernel) {
+    for (const int taps : {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 25, 31, 32, 49, 63}) {
+      const int words = random_int(1, 40), channels = words * 32;
+      std::vector<std::vector<uint32_t>> pixels(taps), weights(taps);
+      std::vector<const uint32_t*> pixel_pointers, weight_pointers;
+      for (int tap = 0; tap < taps; ++tap) {
+        for (int i = 0; i < words; ++i) {
+          pixels[tap].push_back(random_word());
+          weights[tap].push_back(random_word());
+        }
+        pixel_pointers.push_back(pixels[tap].data());
+        weight_pointers.push_back(weights[tap].data());
+      }
+      std::vector<float> scale, bias, out(channels);
+      for (int c = 0; c < channels; ++c) {
+        scale.push_back(std::normal_distribution<float>(0, 2)(random_engine()));
+        bias.push_back(std::normal_distribution<float>(0, 5)(random_engine()));
+      }
+      kernel.depthwise({pixel_pointers.data(), weight_pointers.data(), taps, words, scale.data(), bias.data()},
+                       out.data());
+      for (int c = 0; c < channels; ++c) {
+        int sum = 0;
+        for (int tap = 0; tap < taps; ++tap) {
+          const uint32_t differ = pixels[tap][c / 32] ^ weights[tap][c / 32];
+          sum += (differ >> (c % 32) & 1) != 0 ? -1 : 1;
+        }
+        const volatile float product = static_cast<float>(sum) * scale[c];
+        const float wanted = product + bias[c];
+        CHECK(out[c] == wanted, "%s, %d taps, channel %d: %g instead of %g", kernel.name, taps, c, out[c], wanted);
+      }
+    }
   });
 }
 
