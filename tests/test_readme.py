@@ -24,6 +24,14 @@ def test_the_examples_run(code, tmp_path, monkeypatch, capsys):
         assert (tmp_path / "el_resnet26.tflite").stat().st_size < 21e6
 
 
+def test_the_recipe_of_docs_training_runs(tmp_path, monkeypatch):
+    text = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/training.md", "exec"), {})
+    assert (tmp_path / "runs" / "mine" / "model.keras").is_file()
+
+
 def test_the_commands_exist():
     named = set(re.findall(r"^    larq-el (\w+)", README, re.MULTILINE))
     assert {"train", "inspect", "verify", "evaluate", "benchmark", "zoo"} <= named <= COMMANDS.keys()
