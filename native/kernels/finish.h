@@ -10,12 +10,12 @@
 namespace larq_el {
 namespace {
 
-// The channels of a whole block, in vectors.
-template <class Isa>
+// `kChannels` channels of a pixel, in vectors.
+template <class Isa, int kChannels = kBlock>
 struct Row {
   using Vector = typename Isa::Vector;
   static constexpr int kWidth = sizeof(Vector) / sizeof(float);
-  static constexpr int kVectors = kBlock / kWidth;
+  static constexpr int kVectors = kChannels / kWidth;
   Vector v[kVectors];
 
   typedef int32_t Integers __attribute__((vector_size(sizeof(Vector))));
@@ -57,7 +57,9 @@ struct Row {
         for (int i = 0; i < kVectors; ++i) v[i] *= *operand;
         return;
       case RowStep::kAdd:
-        if (step.scale == 1.0f) {
+        if (step.channels < kChannels) {
+          for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth % step.channels) * step.scale;
+        } else if (step.scale == 1.0f) {
           for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth);
         } else {
           for (int i = 0; i < kVectors; ++i) v[i] += load(operand + i * kWidth) * step.scale;
@@ -65,6 +67,12 @@ struct Row {
         return;
       case RowStep::kRelu:
         for (int i = 0; i < kVectors; ++i) v[i] = v[i] > 0.0f ? v[i] : Vector{};
+        return;
+      case RowStep::kClamp:
+        for (int i = 0; i < kVectors; ++i) {
+          v[i] = v[i] > operand[0] ? v[i] : Vector{} + operand[0];
+          v[i] = v[i] < operand[1] ? v[i] : Vector{} + operand[1];
+        }
         return;
       case RowStep::kPrelu:
         for (int i = 0; i < kVectors; ++i) v[i] = v[i] < 0.0f ? v[i] * load(operand + i * kWidth) : v[i];
@@ -89,6 +97,8 @@ inline const float* operand_of(const RowStep& step, size_t pixel, int channel) {
       return step.operand + pixel * step.channels + channel % step.channels;
     case RowStep::kRelu:
       return nullptr;
+    case RowStep::kClamp:
+      return step.operand;
     default:
       return step.operand + channel;
   }
@@ -99,24 +109,39 @@ inline float* lanes_of(const RowFinish& finish, size_t pixel) {
 }
 
 // Whether a row of `channels` that repeats does not begin anew within the block.
-inline bool is_within(const RowTile& tile, int channels) { return tile.channel % channels + kBlock <= channels; }
+inline bool is_within(const RowTile& tile, int channels) { return tile.channel % channels + tile.channels <= channels; }
 
+// Whether what is added to a block is its copies, each of whole vectors.
+inline bool is_repeated(const RowTile& tile, int channels) {
+  return (channels == kBlock / 2 || channels == kBlock / 4) && tile.channel % channels == 0;
+}
+
+// Half a block, as images of 32 channels have, is whole too.
 inline bool is_whole(const RowTile& tile, const RowFinish& finish) {
-  if (tile.channels != kBlock) return false;
+  if (tile.channels != kBlock && tile.channels != kBlock / 2) return false;
   for (int i = 0; i < finish.count; ++i) {
-    if (finish.steps[i].kind == RowStep::kAdd && !is_within(tile, finish.steps[i].channels)) return false;
+    const RowStep& step = finish.steps[i];
+    if (step.kind != RowStep::kAdd || is_within(tile, step.channels) || is_repeated(tile, step.channels)) continue;
+    return false;
   }
   return finish.groups == nullptr || is_within(tile, finish.group_channels);
 }
 
 // Asks for the cache lines of a block's row. Rows of one block lie apart, which the processor's own prefetching does
 // not follow; asking beyond the end of a buffer is harmless.
-template <int kWrite>
+template <int kWrite, int kChannels>
 inline void prefetch(const float* row) {
-  for (int i = 0; i < kBlock; i += 16) __builtin_prefetch(row + i, kWrite);
+  for (int i = 0; i < kChannels; i += 16) __builtin_prefetch(row + i, kWrite);
 }
 
-template <class Isa>
+template <class Isa, int kChannels>
+inline uint64_t signs_of(const float* values) {
+  uint64_t bits = Isa::negative(values);
+  if (kChannels > 32) bits |= static_cast<uint64_t>(Isa::negative(values + 32)) << 32;
+  return bits;
+}
+
+template <class Isa, int kChannels>
 inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
   const float* operands[kMaxSteps];
   size_t strides[kMaxSteps];
@@ -134,7 +159,7 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
     groups = finish.groups + tile.pixel * finish.group_channels + tile.channel % finish.group_channels;
   }
   for (int p = 0; p < tile.pixels; ++p) {
-    Row<Isa> row;
+    Row<Isa, kChannels> row;
     if (tile.acc != nullptr) {
       row.transform(tile.acc->acc + p * kBlock, correction_of(*tile.acc, p), *tile.transform);
     } else {
@@ -144,22 +169,23 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
       const float* operand = operands[i] + p * strides[i];
       // of copies, the first one brings the lines
       if (tile.channel < finish.steps[i].channels && finish.steps[i].kind == RowStep::kAdd) {
-        prefetch<0>(operand + tile.pixels * strides[i]);
+        prefetch<0, kChannels>(operand + tile.pixels * strides[i]);
       }
       row.apply(finish.steps[i], operand);
     }
-    if (out != nullptr) prefetch<1>(out + (p + tile.pixels) * finish.stride);
-    alignas(64) float copy[kBlock];
+    if (out != nullptr) prefetch<1, kChannels>(out + (p + tile.pixels) * finish.stride);
+    alignas(64) float copy[kChannels];
     float* to = out == nullptr ? copy : out + p * finish.stride;
     row.write(to);
-    if (bits != nullptr) bits[p] = Isa::negative(to) | static_cast<uint64_t>(Isa::negative(to + 32)) << 32;
+    if (bits != nullptr) bits[p] = signs_of<Isa, kChannels>(to);
     if (lanes != nullptr) row.add_magnitudes(lanes + p * kLanes);
     if (groups == nullptr) continue;
     float* group = groups + static_cast<size_t>(p) * finish.group_channels;
     if (tile.channel < finish.group_channels) {
-      prefetch<1>(group + static_cast<size_t>(tile.pixels) * finish.group_channels);
+      prefetch<1, kChannels>(group + static_cast<size_t>(tile.pixels) * finish.group_channels);
     } else {
-      for (int i = 0; i < Row<Isa>::kVectors; ++i) row.v[i] = Row<Isa>::load(group + i * Row<Isa>::kWidth) + row.v[i];
+      for (int i = 0; i < Row<Isa, kChannels>::kVectors; ++i)
+        row.v[i] = Row<Isa, kChannels>::load(group + i * Row<Isa, kChannels>::kWidth) + row.v[i];
     }
     row.write(group);
   }
@@ -186,7 +212,8 @@ inline const float* whole_operand(const RowStep& step, const RowTile& tile, int 
                   [&](int from, int to, int count) { memcpy(block + to, row + from, sizeof(float) * count); });
     return block;
   }
-  if (step.kind == RowStep::kScalePixel || step.kind == RowStep::kRelu) return operand_of(step, at, tile.channel);
+  if (step.kind == RowStep::kScalePixel || step.kind == RowStep::kRelu || step.kind == RowStep::kClamp)
+    return operand_of(step, at, tile.channel);
   // the same for all pixels
   if (pixel == 0) memcpy(block, step.operand + tile.channel, sizeof(float) * tile.channels);
   return block;
@@ -231,11 +258,9 @@ inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* 
 
 template <class Isa>
 void finish(const RowTile& tile, const RowFinish& finish, uint64_t* bits) {
-  if (is_whole(tile, finish)) {
-    finish_whole<Isa>(tile, finish, bits);
-  } else {
-    finish_part<Isa>(tile, finish, bits);
-  }
+  if (!is_whole(tile, finish)) return finish_part<Isa>(tile, finish, bits);
+  if (tile.channels == kBlock) return finish_whole<Isa, kBlock>(tile, finish, bits);
+  finish_whole<Isa, kBlock / 2>(tile, finish, bits);
 }
 
 template <class Isa>

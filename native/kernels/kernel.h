@@ -58,6 +58,7 @@ struct RowStep {
     kAdd,         // y += operand[pixel][channel % channels] * scale
     kRelu,        // y = max(y, 0)
     kPrelu,       // y *= operand[channel], where y < 0
+    kClamp,       // y = min(max(y, operand[0]), operand[1])
   };
   Kind kind;
   const float* operand;

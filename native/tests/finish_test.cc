@@ -42,12 +42,14 @@ void fill(Problem* problem) {
   }
   const int count = random_int(0, 5);
   for (int i = 0; i < count; ++i) {
-    RowStep step = {static_cast<RowStep::Kind>(random_int(0, 5)), nullptr, problem->channels, 1.0f};
+    RowStep step = {static_cast<RowStep::Kind>(random_int(0, 6)), nullptr, problem->channels, 1.0f};
     size_t size = problem->channels;
     if (step.kind == RowStep::kScalePixel) size = problem->pixels;
+    if (step.kind == RowStep::kClamp) size = 2;
     if (step.kind == RowStep::kAdd) {
-      const int copies[] = {1, 2, 3, 5};
-      step.channels = (problem->channels + 4) / copies[random_int(0, 3)];
+      const int copies[] = {1, 2, 3, 4, 5};
+      step.channels = (problem->channels + random_int(0, 4)) / copies[random_int(0, 4)];
+      if (step.channels < 1) step.channels = 1;
       if (random_int(0, 1) == 1) step.scale = random_float();
       size = static_cast<size_t>(step.channels) * problem->pixels;
     }
@@ -68,6 +70,7 @@ float expected(const Problem& problem, int pixel, int channel) {
     if (step.kind == RowStep::kShift) y = y + operand[channel];
     if (step.kind == RowStep::kScalePixel) y = y * operand[pixel];
     if (step.kind == RowStep::kRelu) y = y > 0.0f ? y : 0.0f;
+    if (step.kind == RowStep::kClamp) y = std::fmin(std::fmax(y, operand[0]), operand[1]);
     if (step.kind == RowStep::kPrelu) y = y < 0.0f ? y * operand[channel] : y;
     if (step.kind == RowStep::kAdd) {
       volatile float scaled =
