@@ -24,59 +24,101 @@ bool is_signs(const float* filter, int taps, int channels) {
   return true;
 }
 
-}  // namespace
+// Where windows lie in an image that is padded, with ones by `padding` in front and behind, or with zeros where `same`.
+Span padded_span(const Window& window, int input, bool same, const int* padding) {
+  Span span = span_of(window, input + padding[0] + padding[1], same);
+  span.input = input;
+  span.padding += padding[0];
+  return span;
+}
 
-bool is_binary_depthwise(const FusionGraph& graph, const FusionNode& node, int* dequantize) {
+bool read_options(const FusionNode& node, DepthwiseMatch* match) {
   const tfl::DepthwiseConvParams* params = static_cast<const tfl::DepthwiseConvParams*>(node.params);
   if (node.kind != Kind::kDepthwise || params == nullptr || params->depth_multiplier != 1) return false;
-  if (params->activation != tfl::kNone && params->activation != tfl::kReluActivation) return false;
+  if (params->activation < tfl::kNone || params->activation > tfl::kRelu6Activation) return false;
   for (const int size :
        {params->stride_height, params->stride_width, params->dilation_height, params->dilation_width}) {
     if (size < 1 || size > kMostStride) return false;
   }
-  if (node.inputs_count < 2 || node.inputs_count > 3 || !graph.is_image(node.output)) return false;
-  *dequantize = graph.producer(node.inputs[0]);
-  if (*dequantize < 0 || graph.node(*dequantize).kind != Kind::kDequantize) return false;
-  if (graph.node(*dequantize).inputs_count != 1 || &graph.node(graph.only_reader(node.inputs[0])) != &node)
-    return false;
-  if (!graph.is_image(node.inputs[0])) return false;
-  const int height = graph.dim(node.inputs[1], 1), width = graph.dim(node.inputs[1], 2);
-  const int channels = graph.dim(node.inputs[1], 3);
-  if (graph.rank(node.inputs[1]) != 4 || graph.dim(node.inputs[1], 0) != 1 || height < 1 || width < 1) return false;
-  if (height > kMostTaps || width > kMostTaps || height * width > kMostTaps) return false;
-  if (channels != graph.channels(node.inputs[0]) || channels != graph.channels(node.output)) return false;
-  int count = 0;
-  const float* filter = graph.constant<float>(node.inputs[1], tfl::kFloat32, &count);
-  if (filter == nullptr || count != height * width * channels) return false;
-  if (node.inputs_count == 3 && node.inputs[2] >= 0) {
-    if (graph.constant<float>(node.inputs[2], tfl::kFloat32, &count) == nullptr || count != channels) return false;
-  }
-  return is_signs(filter, height * width, channels);
+  match->height = {1, params->stride_height, params->dilation_height};
+  match->width = {1, params->stride_width, params->dilation_width};
+  match->same = params->padding == tfl::kSame;
+  return true;
 }
 
-BinaryDepthwise* make_depthwise(const FusionGraph& graph, const FusionNode& node, const BinaryKernel& kernel,
-                                const Reporter& report) {
+bool read_constants(const FusionGraph& graph, const FusionNode& node, DepthwiseMatch* match) {
+  if (node.inputs_count < 2 || node.inputs_count > 3 || !graph.is_image(node.output)) return false;
+  const int tensor = node.inputs[1], height = graph.dim(tensor, 1), width = graph.dim(tensor, 2);
+  if (graph.rank(tensor) != 4 || graph.dim(tensor, 0) != 1 || height < 1 || width < 1) return false;
+  if (height > kMostTaps || width > kMostTaps || height * width > kMostTaps) return false;
+  match->height.size = height;
+  match->width.size = width;
+  match->channels = graph.dim(tensor, 3);
+  if (match->channels != graph.channels(node.output)) return false;
   int count = 0;
-  const float* filter = graph.constant<float>(node.inputs[1], tfl::kFloat32, &count);
-  const float* bias = nullptr;
-  if (node.inputs_count == 3) bias = graph.constant<float>(node.inputs[2], tfl::kFloat32, &count);
-  const int height = graph.dim(node.inputs[1], 1), width = graph.dim(node.inputs[1], 2);
-  Owned<BinaryDepthwise> op(new BinaryDepthwise(kernel, *static_cast<const tfl::DepthwiseConvParams*>(node.params)));
-  if (op && op->assign(filter, height, width, graph.channels(node.output), bias)) return op.release();
+  match->filter = graph.constant<float>(tensor, tfl::kFloat32, &count);
+  if (match->filter == nullptr || count != height * width * match->channels) return false;
+  if (node.inputs_count == 3 && node.inputs[2] >= 0) {
+    match->bias = graph.constant<float>(node.inputs[2], tfl::kFloat32, &count);
+    if (match->bias == nullptr || count != match->channels) return false;
+  }
+  return is_signs(match->filter, height * width, match->channels);
+}
+
+// Follows a PADV2 with ones of the image's borders back to what it pads; false where it is another one.
+bool follow_pad(const FusionGraph& graph, int position, int* tensor, DepthwiseMatch* match) {
+  const FusionNode& node = graph.node(position);
+  if (node.inputs_count != 3 || match->same || graph.only_reader(*tensor) < 0) return false;
+  int count = 0;
+  const float* value = graph.constant<float>(node.inputs[2], tfl::kFloat32, &count);
+  if (value == nullptr || count != 1 || *value != 1.0f) return false;
+  const int* padding = graph.constant<int>(node.inputs[1], tfl::kInt32, &count);
+  if (padding == nullptr || count != 8) return false;
+  for (int i = 0; i < 8; ++i) {
+    const bool is_border = i >= 2 && i < 6;
+    if (padding[i] < 0 || padding[i] > (is_border ? kMostStride : 0)) return false;
+    if (is_border) match->padding[i - 2] = padding[i];
+  }
+  match->pad = position;
+  *tensor = node.inputs[0];
+  return true;
+}
+
+}  // namespace
+
+bool match_depthwise(const FusionGraph& graph, const FusionNode& node, DepthwiseMatch* match) {
+  DepthwiseMatch found;
+  if (!read_options(node, &found) || !read_constants(graph, node, &found)) return false;
+  int tensor = node.inputs[0], position = graph.producer(tensor);
+  if (position >= 0 && graph.node(position).kind == Kind::kPad) {
+    if (!follow_pad(graph, position, &tensor, &found)) return false;
+    position = graph.producer(tensor);
+  }
+  if (position < 0 || graph.node(position).kind != Kind::kDequantize) return false;
+  if (!graph.is_image(tensor) || graph.channels(tensor) != found.channels) return false;
+  if (graph.node(position).inputs_count != 1) return false;
+  found.bits = graph.node(position).inputs[0];
+  // the bits are there, whoever else reads the signs
+  if (graph.only_reader(tensor) >= 0) found.dequantize = position;
+  *match = found;
+  return true;
+}
+
+BinaryDepthwise* make_depthwise(const DepthwiseMatch& match, const BinaryKernel& kernel, const Reporter& report) {
+  Owned<BinaryDepthwise> op(new BinaryDepthwise(kernel, match));
+  if (op && op->assign()) return op.release();
   report.error("DEPTHWISE_CONV_2D: there is not enough memory for the weights.");
   return nullptr;
 }
 
-bool BinaryDepthwise::assign(const float* filter, int height, int width, int channels, const float* bias) {
-  height_.size = height;
-  width_.size = width;
-  channels_ = channels;
+bool BinaryDepthwise::assign() {
+  const float *filter = match_.filter, *bias = match_.bias;
+  const int channels = match_.channels, taps = match_.height.size * match_.width.size;
   words_ = static_cast<int>(words_for(channels));
   copies_ = words_ < kDepthwiseWords ? kDepthwiseWords / words_ : 1;
   const size_t padded = static_cast<size_t>(copies_) * words_ * kBitsPerWord;
-  const int taps = height * width;
   if (!filter_.assign_zeros(static_cast<size_t>(taps) * copies_ * words_) || !scale_.assign_zeros(padded) ||
-      !bias_.assign_zeros(padded)) {
+      !bias_.assign_zeros(padded) || !ones_.assign_zeros(static_cast<size_t>(copies_) * words_)) {
     return false;
   }
   for (int i = 0; i < copies_ * channels; ++i) {
@@ -97,22 +139,22 @@ bool BinaryDepthwise::prepare(const Value* const* inputs, Value* const* outputs,
   const Shape& bits = inputs[0]->shape;
   if (inputs[0]->type != tfl::kInt32 || bits.rank != 4 || bits.last() != words_) {
     return report.error("DEPTHWISE_CONV_2D: tensor %d does not hold the bits of %d channels.", inputs[0]->tensor,
-                        channels_);
+                        match_.channels);
   }
-  rows_ = span_of(height_, bits.dims[1], same_);
-  columns_ = span_of(width_, bits.dims[2], same_);
+  rows_ = padded_span(match_.height, bits.dims[1], match_.same, match_.padding);
+  columns_ = padded_span(match_.width, bits.dims[2], match_.same, match_.padding + 2);
   if (rows_.output < 1 || columns_.output < 1) {
     return report.error("DEPTHWISE_CONV_2D: the window is larger than the image.");
   }
-  if (!row_taps_.assign(height_, rows_) || !column_taps_.assign(width_, columns_)) {
+  if (!row_taps_.assign(match_.height, rows_) || !column_taps_.assign(match_.width, columns_)) {
     return report.error("DEPTHWISE_CONV_2D: there is not enough memory for an image of this size.");
   }
   Shape shape = bits;
   shape.dims[1] = rows_.output;
   shape.dims[2] = columns_.output;
-  shape.dims[3] = channels_;
+  shape.dims[3] = match_.channels;
   if (!shape.volume(3, &pixels_)) return report.error("DEPTHWISE_CONV_2D: the output is too large.");
-  threads_ = pixels_ * channels_ < kSerialValues ? 1 : threads;
+  threads_ = pixels_ * match_.channels < kSerialValues ? 1 : threads;
   return finisher_.prepare(inputs, outputs, shape, report);
 }
 
@@ -132,7 +174,7 @@ void BinaryDepthwise::run(const Run& run) const {
     for (size_t pixel = first; pixel < last;) {
       pixel += compute(bits, pixel, last - pixel, values + (pixel - first) * stride);
     }
-    finish_rows(kernel_, finisher_, run, finish, {values, stride, channels_, first, last});
+    finish_rows(kernel_, finisher_, run, finish, {values, stride, match_.channels, first, last});
   });
 }
 
@@ -146,19 +188,23 @@ size_t BinaryDepthwise::compute(const uint32_t* bits, size_t pixel, size_t most,
   const TapRange& across = column_taps_.range(column_class);
   size_t count = 1;
   const size_t room = columns_.output - column < most ? columns_.output - column : most;
-  while (width_.stride == 1 && count < room && count < static_cast<size_t>(copies_) &&
+  while (match_.width.stride == 1 && count < room && count < static_cast<size_t>(copies_) &&
          column_taps_.of(static_cast<int>(column + count)) == column_class) {
     ++count;
   }
-  const int64_t top = static_cast<int64_t>(row) * height_.stride - rows_.padding;
-  const int64_t left = static_cast<int64_t>(column) * width_.stride - columns_.padding;
+  const int64_t top = static_cast<int64_t>(row) * match_.height.stride - rows_.padding;
+  const int64_t left = static_cast<int64_t>(column) * match_.width.stride - columns_.padding;
   const uint32_t *pixels[kMostTaps], *weights[kMostTaps];
   int taps = 0;
-  for (int y = down.first; y < down.last; ++y) {
-    const uint32_t* line = image + (top + int64_t{y} * height_.dilation) * columns_.input * words_;
-    for (int x = across.first; x < across.last; ++x, ++taps) {
-      pixels[taps] = line + (left + int64_t{x} * width_.dilation) * words_;
-      weights[taps] = filter_.data() + (static_cast<size_t>(y) * width_.size + x) * copies_ * words_;
+  for (int y = 0; y < match_.height.size; ++y) {
+    const bool within = y >= down.first && y < down.last;
+    for (int x = 0; x < match_.width.size; ++x) {
+      const bool inside = within && x >= across.first && x < across.last;
+      if (!inside && match_.pad < 0) continue;  // a zero
+      const int64_t at =
+          (top + int64_t{y} * match_.height.dilation) * columns_.input + left + x * match_.width.dilation;
+      pixels[taps] = inside ? image + at * words_ : ones_.data();
+      weights[taps++] = filter_.data() + (static_cast<size_t>(y) * match_.width.size + x) * copies_ * words_;
     }
   }
   const int words = static_cast<int>(count) * words_;

@@ -10,22 +10,35 @@
 
 namespace larq_el {
 
+// The nodes in front of a binary depthwise convolution, and its options and constants.
+struct DepthwiseMatch {
+  int bits = -1;        // the tensor that is read
+  int dequantize = -1;  // position of the LceDequantize that nothing else reads, or -1: it is computed too
+  int pad = -1;         // position of the PADV2 with ones, or -1
+  Window height;
+  Window width;
+  bool same = false;
+  int padding[4] = {};  // with ones: above, below, on the left, on the right
+  int channels = 0;
+  const float* filter = nullptr;  // [height][width][channels]
+  const float* bias = nullptr;    // [channels], or null
+};
+
+// Whether a node of a graph is a depthwise convolution of signs with signs.
+bool match_depthwise(const FusionGraph& graph, const FusionNode& node, DepthwiseMatch* match);
+
 // Sums of signs are exact; the runtime's own convolution adds up magnitudes, which rounds differently in the last bit
 // where a magnitude is no power of two.
 class BinaryDepthwise final : public Op {
  public:
-  BinaryDepthwise(const BinaryKernel& kernel, const tfl::DepthwiseConvParams& params) : kernel_(kernel) {
-    height_ = {1, params.stride_height, params.dilation_height};
-    width_ = {1, params.stride_width, params.dilation_width};
-    same_ = params.padding == tfl::kSame;
-  }
+  BinaryDepthwise(const BinaryKernel& kernel, const DepthwiseMatch& match) : kernel_(kernel), match_(match) {}
 
-  // The filter (1, height, width, channels), and a bias for each channel or null. False where memory is short.
-  bool assign(const float* filter, int height, int width, int channels, const float* bias);
+  // Reads the constants. False where memory is short.
+  bool assign();
 
   // Input 0 holds the bits; the others are operands.
   Finisher& finisher() { return finisher_; }
-  int channels() const { return channels_; }
+  int channels() const { return match_.channels; }
 
   bool prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) override;
   size_t scratch_bytes() const override;
@@ -35,16 +48,14 @@ class BinaryDepthwise final : public Op {
   size_t compute(const uint32_t* bits, size_t pixel, size_t most, float* out) const;
 
   const BinaryKernel& kernel_;
+  DepthwiseMatch match_;  // whose constants are not read after assign
   Finisher finisher_;
-  Window height_;
-  Window width_;
-  bool same_ = true;
-  int channels_ = 0;
   int words_ = 0;
   int copies_ = 1;          // of a pixel's constants beside each other: few channels are counted for several pixels
   Array<uint32_t> filter_;  // [tap][copy][word]
   Array<float> scale_;      // [copy][words * 32], as the bias
   Array<float> bias_;
+  Array<uint32_t> ones_;  // [copy][word]: pixels of +1, which stand outside of a padded image
   Span rows_;
   Span columns_;
   TapClasses row_taps_;
@@ -53,11 +64,7 @@ class BinaryDepthwise final : public Op {
   int threads_ = 1;
 };
 
-// Whether a node of a graph is such a convolution; `dequantize` becomes the position of the node in front of it.
-bool is_binary_depthwise(const FusionGraph& graph, const FusionNode& node, int* dequantize);
-
 // Null, with a message, where memory is short.
-BinaryDepthwise* make_depthwise(const FusionGraph& graph, const FusionNode& node, const BinaryKernel& kernel,
-                                const Reporter& report);
+BinaryDepthwise* make_depthwise(const DepthwiseMatch& match, const BinaryKernel& kernel, const Reporter& report);
 
 }  // namespace larq_el

@@ -18,8 +18,22 @@ bool is_relu(const FusionNode& node) {
   return params != nullptr && params->activation == tfl::kReluActivation;
 }
 
-bool has_relu(const FusionNode& depthwise) {
-  return static_cast<const tfl::DepthwiseConvParams*>(depthwise.params)->activation == tfl::kReluActivation;
+// The fused activation of a depthwise convolution as a step; false where it has none.
+bool activation_of(const FusionNode& depthwise, FusedStep* step) {
+  static constexpr float kRelu6[2] = {0.0f, 6.0f}, kReluN1To1[2] = {-1.0f, 1.0f};
+  switch (static_cast<const tfl::DepthwiseConvParams*>(depthwise.params)->activation) {
+    case tfl::kReluActivation:
+      *step = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
+      return true;
+    case tfl::kRelu6Activation:
+      *step = {RowStep::kClamp, -1, kRelu6, 2, 1, 1.0f};
+      return true;
+    case tfl::kReluN1To1Activation:
+      *step = {RowStep::kClamp, -1, kReluN1To1, 2, 1, 1.0f};
+      return true;
+    default:
+      return false;
+  }
 }
 
 int other_input(const FusionNode& node, int tensor) { return node.inputs[node.inputs[0] == tensor ? 1 : 0]; }
@@ -38,15 +52,18 @@ bool Fuser::run(bool partition) {
   if (!taken_.assign_zeros(graph_.size())) return false;
   for (int position = 0; position < graph_.size(); ++position) {
     const FusionNode& node = graph_.node(position);
-    int dequantize = -1;
+    DepthwiseMatch match;
     const bool is_conv = node.kind == Kind::kBconv && graph_.is_image(node.output);
-    if (!is_conv && !is_binary_depthwise(graph_, node, &dequantize)) continue;
+    const bool is_depthwise = match_depthwise(graph_, node, &match);
+    if (!is_conv && !is_depthwise) continue;
     FusedRows rows;
     rows.conv = rows.position = position;
     rows.start = rows.result = node.output;
     taken_[position] = 1;
-    if (dequantize >= 0) taken_[dequantize] = 1;
-    if (dequantize >= 0 && has_relu(node)) rows.steps[rows.steps_count++] = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
+    for (const int front : {match.dequantize, match.pad}) {
+      if (front >= 0) taken_[front] = 1;
+    }
+    if (is_depthwise && activation_of(node, &rows.steps[0])) rows.steps_count = 1;
     if (!grow(&rows)) return false;
   }
   for (int position = 0; partition && position < graph_.size(); ++position) {

@@ -23,6 +23,7 @@ constexpr struct {
     {tfl::kMaxPool2d, Kind::kMaxPool},
     {tfl::kStridedSlice, Kind::kStridedSlice},
     {tfl::kDepthwiseConv2d, Kind::kDepthwise},
+    {tfl::kPadV2, Kind::kPad},
 };
 
 constexpr struct {

@@ -25,6 +25,7 @@ enum class Kind {
   kMaxPool,
   kStridedSlice,
   kDepthwise,
+  kPad,
 };
 
 // The kind of a node, by its registration.

@@ -59,6 +59,7 @@ class Graph {
   }
 
   Image add_block(const Image& x) {
+    if (chance(25)) return depthwise(x);
     const int stride = chance(25) ? 2 : 1;
     const int channels = chance(50) ? x.channels : chance(50) ? 2 * x.channels : (x.channels / 2 + 15) / 16 * 16;
     Image y = convolution(x, channels, stride);
@@ -88,6 +89,32 @@ class Graph {
                                     {"stride_height", stride},
                                     {"stride_width", stride}}));
     return y;
+  }
+
+  // Of signs by signs, in an image that is padded with zeros, with ones, or not at all; and a link.
+  Image depthwise(const Image& x) {
+    const int bits = tensor(tfl::kInt32, {batch_, x.height, x.width, static_cast<int>(words_for(x.channels))});
+    runtime.add_node("LceQuantize", {x.tensor}, {bits});
+    Image signs = like(x);
+    runtime.add_node("LceDequantize", {bits}, {signs.tensor});
+    if (chance(10)) outputs.push_back(signs.tensor);
+    const bool ones = chance(40);
+    const Image y = like(x);
+    if (ones) {
+      signs = image(x.height + 2, x.width + 2, x.channels);
+      runtime.add_builtin(tfl::kPadV2,
+                          {runtime.node(runtime.nodes() - 1).outputs->data[0], integers({0, 0, 1, 1, 1, 1, 0, 0}),
+                           runtime.add_constant(tfl::kFloat32, {}, std::vector<float>{1.0f})},
+                          {signs.tensor}, 0);
+      runtime.set_dims(runtime.node(runtime.nodes() - 1).inputs->data[1], {4, 2});
+    }
+    std::vector<float> weights(static_cast<size_t>(9) * x.channels);
+    for (float& weight : weights) weight = chance(50) ? 0.5f : -0.5f;
+    const int filter = runtime.add_constant(tfl::kFloat32, {1, 3, 3, x.channels}, weights);
+    runtime.add_builtin(
+        tfl::kDepthwiseConv2d, {signs.tensor, filter, constant(x.channels)}, {y.tensor},
+        tfl::DepthwiseConvParams{ones ? 2 : tfl::kSame, 1, 1, 1, static_cast<tfl::Activation>(random_int(0, 3)), 1, 1});
+    return chance(50) ? sum(y, x.tensor) : y;
   }
 
   int magnitude(const Image& x, int stride) {

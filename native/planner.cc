@@ -88,11 +88,12 @@ class Builder {
 
   // The bits that its LceDequantize would have read.
   bool add_depthwise(const FusionGraph& graph, const FusionNode& view, const FusedRows& rows) {
-    Owned<BinaryDepthwise> op(make_depthwise(graph, view, kernel_, report_));
+    DepthwiseMatch match;
+    if (!match_depthwise(graph, view, &match)) return report_.error("%s: it has changed.", name_of(view.kind));
+    Owned<BinaryDepthwise> op(make_depthwise(match, kernel_, report_));
     if (!op) return false;
-    const int bits = graph.node(graph.producer(view.inputs[0])).inputs[0];
     return describe(rows, rows.bits, op->channels(), &op->finisher()) &&
-           connect("BinaryDepthwise", rows, bits, rows.bits, op.release());
+           connect("BinaryDepthwise", rows, match.bits, rows.bits, op.release());
   }
 
   bool add_conv(const FusionNode& view, const FusedRows& rows) {
@@ -122,6 +123,8 @@ class Builder {
       const FusedStep& step = rows.steps[i];
       if (step.kind == RowStep::kRelu) {
         enough = enough && finisher->add_relu();
+      } else if (step.kind == RowStep::kClamp) {
+        enough = enough && finisher->add_constant(step.kind, step.constant, step.count, step.count);
       } else if (step.constant != nullptr) {
         enough = enough && finisher->add_constant(step.kind, step.constant, step.count, channels);
       } else {

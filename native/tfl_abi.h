@@ -30,11 +30,12 @@ enum Builtin : int {
   kStridedSlice = 45,
   kDelegateNode = 51,
   kPrelu = 54,
+  kPadV2 = 60,
   kSum = 74,
   kAbs = 101,
 };
 
-enum Activation : int { kNone = 0, kReluActivation = 1 };
+enum Activation : int { kNone = 0, kReluActivation = 1, kReluN1To1Activation = 2, kRelu6Activation = 3 };
 enum Padding : int { kSame = 1 };  // of PoolParams; 2 is VALID
 
 // Beginnings of what `Node::builtin_data` points to.

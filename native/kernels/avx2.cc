@@ -59,6 +59,7 @@ struct Isa {
 
 struct Avx2 {
   typedef float Vector __attribute__((vector_size(32)));
+  typedef uint32_t Bits __attribute__((vector_size(32)));
 
   static uint64_t greater(const int32_t* x, const int32_t* threshold) {
     uint64_t bits = 0;
@@ -78,12 +79,31 @@ struct Avx2 {
     }
     return bits;
   }
+
+  static Bits majority(Bits a, Bits b, Bits c) { return (a & b) | (c & (a ^ b)); }
+  template <int kPlanes>
+  static void spread(const uint32_t* planes, size_t stride, int taps, int8_t* sums) {
+    const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
+    // byte i of a word to bytes 8 i and behind
+    const __m256i eight = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    for (int half = 0; half < 2; ++half) {
+      __m256i counts = _mm256_setzero_si256();
+      for (int k = kPlanes - 1; k >= 0; --k) {
+        const __m256i word = _mm256_set1_epi32(static_cast<int>(planes[k * stride + half]));
+        const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(word, eight), bit), bit);
+        counts = _mm256_sub_epi8(_mm256_add_epi8(counts, counts), set);
+      }
+      const __m256i all = _mm256_set1_epi8(static_cast<char>(taps));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(sums) + half,
+                         _mm256_sub_epi8(all, _mm256_add_epi8(counts, counts)));
+    }
+  }
 };
 
 }  // namespace
 
 extern const BinaryKernel kernel_avx2 = {
     "avx2",      Isa::kMr,   kNibbles,         kNibbles * kBlock, expand_nibbles, pack_nibbles, run_nibbles<Isa>,
-    store_float, store_int8, store_bits<Avx2>, finish<Avx2>,      maximum<Avx2>,  signs<Avx2>,  depthwise};
+    store_float, store_int8, store_bits<Avx2>, finish<Avx2>,      maximum<Avx2>,  signs<Avx2>,  depthwise<Avx2>};
 
 }  // namespace larq_el

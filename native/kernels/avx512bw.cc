@@ -49,6 +49,6 @@ struct Isa {
 
 extern const BinaryKernel kernel_avx512bw = {
     "avx512bw",  Isa::kMr,   kNibbles,           kNibbles * kBlock, expand_nibbles,  pack_nibbles,  run_nibbles<Isa>,
-    store_float, store_int8, store_bits<Avx512>, finish<Avx512>,    maximum<Avx512>, signs<Avx512>, depthwise};
+    store_float, store_int8, store_bits<Avx512>, finish<Avx512>,    maximum<Avx512>, signs<Avx512>, depthwise<Avx512>};
 
 }  // namespace larq_el

@@ -55,6 +55,6 @@ extern const BinaryKernel kernel_avx512vpopcnt = {"avx512vpopcnt",
                                                   finish<Avx512>,
                                                   maximum<Avx512>,
                                                   signs<Avx512>,
-                                                  depthwise};
+                                                  depthwise<Avx512>};
 
 }  // namespace larq_el

@@ -1,65 +1,121 @@
-// Binary depthwise convolutions, written once and compiled for every instruction set: all channels of a word are
+// Binary depthwise convolutions, written once and compiled for every instruction set: all channels of a vector are
 // counted at once, in bit planes, by the logic of an adder. Everything has internal linkage (see kernel.h).
+//
+// An instruction set gives two functions: `majority` of three vectors of bits, and `spread`, which turns planes into a
+// byte for each channel.
 #pragma once
+
+#include <cstring>
 
 #include "kernel.h"
 
 namespace larq_el {
 namespace {
 
-alignas(64) constexpr uint32_t kBits[32] = {
-    1u << 0,  1u << 1,  1u << 2,  1u << 3,  1u << 4,  1u << 5,  1u << 6,  1u << 7,  1u << 8,  1u << 9,  1u << 10,
-    1u << 11, 1u << 12, 1u << 13, 1u << 14, 1u << 15, 1u << 16, 1u << 17, 1u << 18, 1u << 19, 1u << 20, 1u << 21,
-    1u << 22, 1u << 23, 1u << 24, 1u << 25, 1u << 26, 1u << 27, 1u << 28, 1u << 29, 1u << 30, 1u << 31};
+constexpr int kMostPlanes = 7;
+static_assert(kMostTaps < 1 << kMostPlanes, "the sums of all taps must fit into signed bytes");
 
-// planes[k][i] = bit k of the number of taps in which each channel of word `i` differs.
-template <int kPlanes>
-inline void count_taps(const DepthwisePixel& pixel, int first, int words, uint32_t (*planes)[kDepthwiseWords]) {
-  for (int k = 0; k < kPlanes; ++k) {
-    for (int i = 0; i < kDepthwiseWords; ++i) planes[k][i] = 0;
+// TapCounts of channels: bit `k` of each in `planes[k]`.
+template <class Isa>
+struct TapCounts {
+  using Vector = typename Isa::Bits;
+  static constexpr int kWords = sizeof(Vector) / sizeof(uint32_t);
+
+  Vector planes[kMostPlanes];
+
+  // The bits in which a tap of `words` words and its weights differ; of a whole vector, `words` is known to be kWords.
+  static inline Vector differing(const DepthwisePixel& pixel, int tap, int first, int words) {
+    Vector bits = {}, weights = {};
+    memcpy(&bits, pixel.pixels[tap] + first, sizeof(uint32_t) * words);
+    memcpy(&weights, pixel.weights[tap] + first, sizeof(uint32_t) * words);
+    return bits ^ weights;
   }
-  for (int tap = 0; tap < pixel.taps; ++tap) {
-    const uint32_t* bits = pixel.pixels[tap] + first;
-    const uint32_t* weights = pixel.weights[tap] + first;
-    for (int i = 0; i < words; ++i) {
-      uint32_t carry = bits[i] ^ weights[i];
-      for (int k = 0; k < kPlanes; ++k) {
-        const uint32_t next = planes[k][i] & carry;
-        planes[k][i] ^= carry;
-        carry = next;
-      }
+
+  // The sum of three bits; returns its upper one.
+  static inline Vector add(Vector* sum, Vector a, Vector b) {
+    const Vector carry = Isa::majority(*sum, a, b);
+    *sum ^= a ^ b;
+    return carry;
+  }
+  static inline Vector add(Vector* sum, Vector a) {
+    const Vector carry = *sum & a;
+    *sum ^= a;
+    return carry;
+  }
+
+  // 3x3: a tree with the fewest additions.
+  inline void count_nine(const DepthwisePixel& pixel, int first, int words) {
+    Vector taps[9], twos[4];
+    for (int tap = 0; tap < 9; ++tap) taps[tap] = differing(pixel, tap, first, words);
+    planes[0] = taps[0];
+    for (int i = 0; i < 4; ++i) twos[i] = add(&planes[0], taps[2 * i + 1], taps[2 * i + 2]);
+    planes[1] = twos[0];
+    planes[2] = add(&planes[1], twos[1], twos[2]);
+    planes[3] = add(&planes[2], add(&planes[1], twos[3]));
+  }
+
+  // Any taps that `kPlanes` bits can count: two at a time, whose carry ripples upwards.
+  template <int kPlanes>
+  inline void count_any(const DepthwisePixel& pixel, int first, int words) {
+    for (int k = 0; k < kPlanes; ++k) planes[k] = Vector{};
+    int tap = 0;
+    for (; tap + 1 < pixel.taps; tap += 2) {
+      Vector carry = add(&planes[0], differing(pixel, tap, first, words), differing(pixel, tap + 1, first, words));
+      for (int k = 1; k < kPlanes; ++k) carry = add(&planes[k], carry);
     }
+    if (tap == pixel.taps) return;
+    Vector carry = differing(pixel, tap, first, words);
+    for (int k = 0; k < kPlanes; ++k) carry = add(&planes[k], carry);
   }
-}
+};
 
-template <int kPlanes>
-void depthwise_planes(const DepthwisePixel& pixel, float* out) {
-  alignas(64) uint32_t planes[kPlanes][kDepthwiseWords];
-  for (int first = 0; first < pixel.words; first += kDepthwiseWords) {
-    const int left = pixel.words - first;
-    if (left >= kDepthwiseWords) {
-      count_taps<kPlanes>(pixel, first, kDepthwiseWords, planes);
+// Sums from counts, scaled and shifted: two words at a time, the last one alone where their number is odd.
+template <class Isa, int kPlanes>
+inline void store_sums(const DepthwisePixel& pixel, const TapCounts<Isa>& counts, int first, int words, float* out) {
+  alignas(64) uint32_t planes[kPlanes][TapCounts<Isa>::kWords];
+  memcpy(planes, counts.planes, sizeof planes);
+  for (int i = 0; i < words; i += 2) {
+    alignas(64) int8_t sums[kBlock];
+    Isa::template spread<kPlanes>(&planes[0][i], TapCounts<Isa>::kWords, pixel.taps, sums);
+    const int at = (first + i) * 32;
+    const auto transform = [&](int channels) {
+      for (int c = 0; c < channels; ++c) {
+        out[at + c] = static_cast<float>(sums[c]) * pixel.scale[at + c] + pixel.bias[at + c];
+      }
+    };
+    if (i + 1 < words) {
+      transform(kBlock);
     } else {
-      count_taps<kPlanes>(pixel, first, left, planes);
-    }
-    for (int i = 0; i < kDepthwiseWords && i < left; ++i) {
-      const float* scale = pixel.scale + (first + i) * 32;
-      const float* bias = pixel.bias + (first + i) * 32;
-      float* to = out + (first + i) * 32;
-      for (int c = 0; c < 32; ++c) {
-        int32_t sum = pixel.taps;
-        for (int k = 0; k < kPlanes; ++k) sum -= (planes[k][i] & kBits[c]) != 0 ? 2 << k : 0;
-        to[c] = static_cast<float>(sum) * scale[c] + bias[c];
-      }
+      transform(kBlock / 2);
     }
   }
 }
 
-inline void depthwise(const DepthwisePixel& pixel, float* out) {
-  if (pixel.taps < 4) return depthwise_planes<2>(pixel, out);
-  if (pixel.taps < 8) return depthwise_planes<3>(pixel, out);
-  if (pixel.taps < 16) return depthwise_planes<4>(pixel, out);
-  depthwise_planes<6>(pixel, out);
+template <class Isa, int kPlanes>
+inline void depthwise_vector(const DepthwisePixel& pixel, int first, int words, float* out) {
+  TapCounts<Isa> counts;
+  if (kPlanes == 4 && pixel.taps == 9) {
+    counts.count_nine(pixel, first, words);
+  } else {
+    counts.template count_any<kPlanes>(pixel, first, words);
+  }
+  store_sums<Isa, kPlanes>(pixel, counts, first, words, out);
+}
+
+template <class Isa, int kPlanes>
+inline void depthwise_planes(const DepthwisePixel& pixel, float* out) {
+  constexpr int kWords = TapCounts<Isa>::kWords;
+  int first = 0;
+  for (; first + kWords <= pixel.words; first += kWords) depthwise_vector<Isa, kPlanes>(pixel, first, kWords, out);
+  if (first < pixel.words) depthwise_vector<Isa, kPlanes>(pixel, first, pixel.words - first, out);
+}
+
+template <class Isa>
+void depthwise(const DepthwisePixel& pixel, float* out) {
+  if (pixel.taps < 4) return depthwise_planes<Isa, 2>(pixel, out);
+  if (pixel.taps < 16) return depthwise_planes<Isa, 4>(pixel, out);
+  if (pixel.taps < 32) return depthwise_planes<Isa, 5>(pixel, out);
+  depthwise_planes<Isa, kMostPlanes>(pixel, out);
 }
 
 }  // namespace

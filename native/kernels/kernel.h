@@ -94,8 +94,8 @@ struct RowFinish {
   int group_channels;  // below group_channels overwrites, the others add
 };
 
-constexpr int kMostTaps = 63;        // of a depthwise convolution
-constexpr int kDepthwiseWords = 16;  // that it counts together, 512 channels
+constexpr int kMostTaps = 127;       // of a depthwise convolution, whose sums fit into bytes
+constexpr int kDepthwiseWords = 16;  // that the widest vectors count together, 512 channels
 
 // An output pixel of a binary depthwise convolution, or several beside each other: the taps of the window that lie
 // inside the image, `words` words of bits for each, and the weights beside them. Constants have 32 entries for each

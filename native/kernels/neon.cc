@@ -21,6 +21,7 @@ constexpr int kVectorLanes = 4;
 
 struct Neon {
   typedef float Vector __attribute__((vector_size(16)));
+  typedef uint32_t Bits __attribute__((vector_size(16)));
 
   static uint64_t greater(const int32_t* x, const int32_t* threshold) {
     uint32x4_t masks[2][8];
@@ -33,6 +34,29 @@ struct Neon {
     uint32x4_t masks[8];
     for (int i = 0; i < 8; ++i) masks[i] = vcltzq_f32(vld1q_f32(values + i * kVectorLanes));
     return gather(masks);
+  }
+
+  static Bits majority(Bits a, Bits b, Bits c) {
+    return (Bits)vbslq_u32((uint32x4_t)(a ^ b), (uint32x4_t)c, (uint32x4_t)a);
+  }
+  template <int kPlanes>
+  static void spread(const uint32_t* planes, size_t stride, int taps, int8_t* sums) {
+    const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
+    // bytes 0 and 1 of a word to bytes 0 and behind, and 8 and behind
+    const uint8x16_t low = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1)), high = vcombine_u8(vdup_n_u8(2), vdup_n_u8(3));
+    const int8x16_t all = vdupq_n_s8(static_cast<int8_t>(taps));
+    for (int half = 0; half < 2; ++half) {
+      uint8x16_t counts[2] = {vdupq_n_u8(0), vdupq_n_u8(0)};
+      for (int k = kPlanes - 1; k >= 0; --k) {
+        const uint8x16_t word = vreinterpretq_u8_u32(vdupq_n_u32(planes[k * stride + half]));
+        counts[0] = vsubq_u8(vaddq_u8(counts[0], counts[0]), vtstq_u8(vqtbl1q_u8(word, low), bit));
+        counts[1] = vsubq_u8(vaddq_u8(counts[1], counts[1]), vtstq_u8(vqtbl1q_u8(word, high), bit));
+      }
+      for (int i = 0; i < 2; ++i) {
+        const int8x16_t twice = vreinterpretq_s8_u8(vaddq_u8(counts[i], counts[i]));
+        vst1q_s8(sums + 32 * half + 16 * i, vsubq_s8(all, twice));
+      }
+    }
   }
 
  private:
@@ -227,8 +251,8 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const BinaryKernel kernel_neon = {"neon",       kMr,           4,           4 * kBlock, nullptr,
-                                         pack_strips,  run,           store_float, store_int8, store_bits<Neon>,
-                                         finish<Neon>, maximum<Neon>, signs<Neon>, depthwise};
+extern const BinaryKernel kernel_neon = {"neon",       kMr,           4,           4 * kBlock,     nullptr,
+                                         pack_strips,  run,           store_float, store_int8,     store_bits<Neon>,
+                                         finish<Neon>, maximum<Neon>, signs<Neon>, depthwise<Neon>};
 
 }  // namespace larq_el

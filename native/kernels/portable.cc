@@ -15,6 +15,7 @@ constexpr int kByteWords = 31;  // words whose counts, at most 8 a byte, fit int
 
 struct Portable {
   typedef float Vector __attribute__((vector_size(16)));
+  typedef uint32_t Bits __attribute__((vector_size(16)));
 
   static uint64_t greater(const int32_t* x, const int32_t* threshold) {
     uint64_t bits = 0;
@@ -25,6 +26,23 @@ struct Portable {
     uint32_t bits = 0;
     for (int c = 0; c < 32; ++c) bits |= static_cast<uint32_t>(values[c] < 0) << c;
     return bits;
+  }
+
+  static Bits majority(Bits a, Bits b, Bits c) { return (a & b) | (c & (a ^ b)); }
+  // Eight channels to the bytes of a word of 64 bits, which no carry crosses; bytes stand as on little-endian machines.
+  template <int kPlanes>
+  static void spread(const uint32_t* planes, size_t stride, int taps, int8_t* sums) {
+    constexpr uint64_t kOnes = 0x0101010101010101u, kBitOfByte = 0x8040201008040201u, kTops = kOnes << 7;
+    for (int c = 0; c < kBlock; c += 8) {
+      uint64_t counts = 0;
+      for (int k = kPlanes - 1; k >= 0; --k) {
+        const uint64_t byte = planes[k * stride + c / 32] >> (c % 32) & 0xff;
+        counts += counts + ((((byte * kOnes & kBitOfByte) + kOnes * 0x7f) >> 7) & kOnes);
+      }
+      // taps - 2 counts, with the top bit set in between so that nothing is borrowed
+      const uint64_t bytes = (static_cast<uint64_t>(taps) * kOnes + kTops - 2 * counts) ^ kTops;
+      memcpy(sums + c, &bytes, sizeof bytes);
+    }
   }
 };
 
@@ -96,6 +114,6 @@ extern const BinaryKernel kernel_portable = {"portable",
                                              finish<Portable>,
                                              maximum<Portable>,
                                              signs<Portable>,
-                                             depthwise};
+                                             depthwise<Portable>};
 
 }  // namespace larq_el
