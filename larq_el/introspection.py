@@ -89,3 +89,36 @@ def leaf_layers(model: Model) -> list[Any]:
     for layer in model.layers:
         leaves.extend(leaf_layers(layer) if isinstance(layer, keras.Model) else [layer])
     return leaves
+
+
+def windows_beyond_images(model: Model) -> list[str]:
+    """The binary convolutions whose zero-padded windows are larger than their images.
+
+    Compute Engine's fast kernels compute these wrongly (version 0.16): a conversion calls them faulty, and `larq-el
+    convert` refuses such a network. Its training is not concerned.
+
+    # Arguments
+        model: a `tf.keras.Model`; images of unknown size are not judged.
+
+    # Returns
+        Names of layers.
+
+    >>> image = keras.Input((2, 2, 32))
+    >>> conv = lq.layers.QuantConv2D(32, 3, padding="same", name="conv", input_quantizer="ste_sign",
+    ...                              kernel_quantizer="ste_sign", kernel_constraint="weight_clip")
+    >>> windows_beyond_images(keras.Model(image, conv(image)))
+    ['conv']
+    """
+    return [layer.name for layer in leaf_layers(model) if _is_window_beyond_image(layer)]
+
+
+def _is_window_beyond_image(layer: Layer) -> bool:
+    if not isinstance(layer, lq.layers.QuantConv2D) or not is_binary_convolution(layer):
+        return False
+    if layer.padding != "same" or layer.pad_values != 0 or layer.data_format != "channels_last":
+        return False
+    windows = [(size - 1) * factor + 1 for size, factor in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    shapes = [layer.get_input_shape_at(node)[1:3] for node in range(len(layer.inbound_nodes))]
+    return any(
+        size is not None and size < window for shape in shapes for size, window in zip(shape, windows, strict=True)
+    )

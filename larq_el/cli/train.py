@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from larq_el.cli import options
-from larq_el.cli.tables import print_line
+from larq_el.cli.tables import print_line, visible
 
 NUMBERS = ("epochs", "batch_size", "learning_rate", "latent_scale")
 """Options that may be given for all stages of a recipe or for one."""
@@ -155,6 +155,7 @@ def _train(source: str, output: str, as_json: bool, given: dict[str, Any]) -> An
     )
     if not as_json:
         _say_where(strategy)
+        _say_what_convert_refuses(model)
     return train(
         model,
         data,
@@ -210,6 +211,19 @@ def _say_where(strategy: Any) -> None:
     names = ", ".join(one.name.removeprefix("/device:") for one in processors)
     replicas = strategy.num_replicas_in_sync
     click.echo(f"Training on {names}" + (f", {replicas} replicas." if replicas > 1 else "."), err=True)
+
+
+def _say_what_convert_refuses(model: Any) -> None:
+    """Before the hours of training, and not behind them."""
+    from larq_el.introspection import windows_beyond_images
+
+    if layers := windows_beyond_images(model):
+        click.echo(
+            f"Note: `larq-el convert` will refuse this network: the zero-padded windows of {len(layers)} of its binary "
+            f"convolutions, such as {visible(layers[0])}, are larger than their images; larger images (--input-size) "
+            "or padding with ones mend that.",
+            err=True,
+        )
 
 
 def _print(result: Any, as_json: bool) -> None:

@@ -300,6 +300,15 @@ def test_train_then_resume_a_finished_training(tmp_path, capsys):
     assert "resume the training there" in fails(capsys, 2, *args)
 
 
+def test_train_says_at_once_what_convert_will_refuse(tmp_path, capsys):
+    """At 16 px the last maps of ResNet-18 have 2x2 pixels, and its kernels 3x3."""
+    args = ["train", "el_resnet18", "--width", "0.0625", "--quick", "--images", "64"]
+    assert run(group, [*args, "--input-size", "16", "--output", str(tmp_path / "small")]) == 0
+    assert "Note: `larq-el convert` will refuse this network" in capsys.readouterr().err
+    assert run(group, [*args, "--input-size", "32", "--output", str(tmp_path / "large")]) == 0
+    assert "convert" not in capsys.readouterr().err
+
+
 def test_an_unknown_command_suggests_the_closest(capsys):
     assert "there is no command 'convret'; did you mean 'convert'" in fails(capsys, 2, "convret")
 
