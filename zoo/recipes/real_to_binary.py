@@ -18,7 +18,10 @@ Published ImageNet top-1: Real-to-Binary ResNet18 65.4, 26 64.8, 50 65.9, Mobile
     larq-el train el_dagger_resnet26 --recipe real_to_binary --dataset imagenet2012 --output runs/el_dagger_resnet26
     larq-el train real_to_bin_resnet18 --recipe real_to_binary_cifar10 --dataset cifar10 --width 0.25 --output runs/r2b
 
-The version for CIFAR-10 is ours: 10 epochs a stage and batch 128.
+The version for CIFAR-10 is ours: 10 epochs a stage, batch 128, and 1e-3 in the last stage too. No BatchNorm follows the
+convolutions of a Real-to-Binary network, so that their outputs grow when small float kernels become signs, and 10
+epochs at 2e-4 do not undo that: 50.2 % from an `activations` stage of 78.9 %, where 6 epochs at 1e-3 give 62.0 % (one
+seed, width 0.25).
 """
 
 from dataclasses import replace
@@ -71,9 +74,9 @@ REAL_TO_BINARY_CIFAR10 = replace(
     name="real_to_binary_cifar10",
     stages=(
         replace(SMALL_FLOAT_STAGE, name=TEACHER, network=FLOAT, epochs=10),
-        *(replace(stage, epochs=10, batch_size=128) for stage in (TANH, ACTIVATIONS, BINARY)),
+        *(replace(stage, epochs=10, batch_size=128, learning_rate=1e-3) for stage in (TANH, ACTIVATIONS, BINARY)),
     ),
-    summary="real_to_binary for CIFAR-10: 10 epochs a stage, batch 128.",
+    summary="real_to_binary for CIFAR-10: 10 epochs a stage, batch 128, 1e-3 throughout.",
 )
 
 RECIPES = (REAL_TO_BINARY, REAL_TO_BINARY_CIFAR10)
