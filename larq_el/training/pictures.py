@@ -1,6 +1,5 @@
 """Pictures of trainings: curves, the links' gammas (the paper's Figure 4), feature maps (its Figure 1)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from larq_el.errors import UserError
 from larq_el.pictures import as_picture, new_figure
 from larq_el.training.run import check_folder, read_settings
-from larq_el.training.stage_folder import GAMMAS, METRICS, UNREADABLE
+from larq_el.training.stage_folder import GAMMAS, METRICS, read_rows
 
 HELD_OUT = ("validation", "test")
 
@@ -21,14 +20,6 @@ def _stages(run: Path) -> list[str]:
         return [str(stage["name"]) for stage in read_settings(run)["stages"]]
     except (KeyError, TypeError) as error:
         raise UserError(f"the settings in {str(run)!r} name no stages; give the folder of a training.") from error
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        rows = json.loads(path.read_text())
-    except UNREADABLE:
-        return []
-    return [row for row in rows if isinstance(row, dict) and "epoch" in row] if isinstance(rows, list) else []
 
 
 def draw_curves(runs: Sequence[Path], suffix: str) -> bytes:
@@ -46,10 +37,10 @@ def draw_curves(runs: Sequence[Path], suffix: str) -> bytes:
     for number, run in enumerate(runs):
         done, colour, drawn = 0, f"C{number % 10}", False
         for stage in _stages(run):
-            rows = _rows(run / stage / METRICS)
-            if not rows:
+            rows = read_rows(run / stage / METRICS)
+            held_out = next((name for name in HELD_OUT if rows and f"{name}_accuracy" in rows[0]), None)
+            if held_out is None:
                 continue
-            held_out = next(name for name in HELD_OUT if f"{name}_accuracy" in rows[0])
             epochs = [done + row["epoch"] for row in rows]
             label = None if drawn else f"{run.name}, {held_out}"
             style = {"color": colour, "marker": "." if len(rows) < 30 else None}
@@ -80,7 +71,7 @@ def gammas_of_run(run: Path) -> tuple[Mapping[str, float], Mapping[str, float]]:
         ValueError: where it is none, or its network has no links with a gamma.
     """
     for stage in reversed(_stages(run)):
-        rows = _rows(run / stage / GAMMAS)
+        rows = read_rows(run / stage / GAMMAS)
         if len(rows) > 1:
             return rows[0]["gammas"], rows[-1]["gammas"]
     raise UserError(
@@ -89,7 +80,7 @@ def gammas_of_run(run: Path) -> tuple[Mapping[str, float], Mapping[str, float]]:
 
 
 def draw_gammas(runs: Sequence[Path], suffix: str) -> bytes:
-    """Figure 4: every gamma before and after training, by depth; reductions and expansions, strided ones marked.
+    """Figure 4: every gamma before and after training, by depth; reductions and expansions in colours of their own.
 
     # Arguments
         runs: folders of trainings.

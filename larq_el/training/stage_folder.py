@@ -91,11 +91,7 @@ class StageFolder:
 
     def read_gammas(self, epochs: int) -> list[dict[str, Any]]:
         """The links' gammas before the first epoch and after each that is done: rows of epoch and gammas by name."""
-        with contextlib.suppress(*UNREADABLE):
-            rows = json.loads((self.folder / GAMMAS).read_text())
-            if _are_rows(rows):
-                return [row for row in rows if row["epoch"] <= epochs]
-        return []
+        return [row for row in read_rows(self.folder / GAMMAS) if row["epoch"] <= epochs]
 
     def write_metrics(self, rows: Rows, gammas: list[dict[str, Any]]) -> None:
         """Writes all rows, as JSON and as a table."""
@@ -135,12 +131,8 @@ class StageFolder:
             ValueError: where there are rows of more than one epoch, or TensorFlow's list of checkpoints: both are
                 written after a checkpoint.
         """
-        try:
-            rows = json.loads((self.folder / METRICS).read_text())
-        except UNREADABLE:
-            rows = []
         # the row of an epoch is written before its checkpoint: one alone may be of an interruption in between
-        if (_are_rows(rows) and len(rows) > 1) or (self.folder / CHECKPOINTS / "checkpoint").exists():
+        if len(read_rows(self.folder / METRICS)) > 1 or (self.folder / CHECKPOINTS / "checkpoint").exists():
             raise UserError(
                 f"the training in {str(self.folder)!r} has lost its checkpoints; put them back, or start the training "
                 "again in another folder."
@@ -151,6 +143,19 @@ class StageFolder:
         folder = self.folder / CHECKPOINTS
         numbers = {int(found[1]) for path in folder.glob("ckpt-*") if (found := PART.fullmatch(path.name))}
         return [str(folder / f"ckpt-{number}") for number in sorted(numbers, reverse=True)]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of epochs in a stage's file of metrics or gammas; none where it cannot be read.
+
+    # Arguments
+        path: of the file.
+    """
+    try:
+        rows = json.loads(path.read_text())
+    except UNREADABLE:
+        return []
+    return rows if _are_rows(rows) else []
 
 
 @contextlib.contextmanager
