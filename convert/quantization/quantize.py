@@ -14,7 +14,7 @@ from larq_el.convert.quantization.names import STATIC, check_float_ops_name
 from larq_el.errors import UserError
 from larq_el.tflite.flatbuffer import Flatbuffer
 from larq_el.tflite.graph import Operator
-from larq_el.tflite.operators import QUANTIZE
+from larq_el.tflite.operators import QUANTIZE, is_binary_depthwise
 from larq_el.tflite.packing import pack, unpack
 
 EXACT_SHARE = 0.02
@@ -75,7 +75,7 @@ def quantize_float_ops(
 ) -> Flatbuffer:
     """Quantizes the weights of TFLite's own operators; LCE's operators stay as they are.
 
-    With int8, operators in front keep float32, see `exact_operators`.
+    With int8, operators in front keep float32, see `exact_operators`; with all, `binary_depthwise` does.
 
     # Arguments
         flatbuffer: a finished TFLite model.
@@ -97,6 +97,7 @@ def quantize_float_ops(
         recipe += _INT8_STATIC if calibrated else []
     if float_ops != "float16":
         recipe += map(_kept, exact_operators(flatbuffer))
+    recipe += map(_kept, binary_depthwise(flatbuffer))
     quantized = Flatbuffer(scales_told_apart(_quantize(flatbuffer.content, recipe, calibrated, float_ops)))
     if float_ops == "float16":
         _check_range(flatbuffer, quantized)
@@ -165,6 +166,18 @@ def exact_operators(flatbuffer: Flatbuffer) -> list[Operator]:
             break
         exact.append(flatbuffer.operators[index])
     return exact
+
+
+def binary_depthwise(flatbuffer: Flatbuffer) -> list[Operator]:
+    """The depthwise convolutions of signs with signs, which keep the float32 kernels that they have.
+
+    Their sums are exact so, they are small, and this package's runtime knows them by their kernels and computes them on
+    bits; in int8 the runtimes would first find a scale for the signs.
+
+    # Arguments
+        flatbuffer: the model, its weights in float32.
+    """
+    return [operator for operator in flatbuffer.operators if is_binary_depthwise(operator, flatbuffer)]
 
 
 def _growth(operator: Operator) -> int:

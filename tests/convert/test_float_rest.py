@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from larq_el import runtime, zoo
-from larq_el._keras import keras
+from larq_el._keras import keras, lq
 from larq_el.cli.app import group
 from larq_el.cli.exit import run
 from larq_el.convert import convert, inspect, verify
@@ -65,6 +65,32 @@ def test_a_model_without_signs_gets_int8_throughout(monkeypatch):
     image = keras.Input((4, 4, 3))
     content = convert(keras.Model(image, keras.layers.Conv2D(8, 3)(keras.layers.Conv2D(8, 1)(image)))).flatbuffer
     assert exact_operators(Flatbuffer(content)) == []
+
+
+@pytest.fixture(scope="module")
+def depthwise():
+    """Depthwise convolutions of signs with signs, of signs with reals, and of reals with signs."""
+    image = keras.Input((8, 8, 32))
+    signs = {"depthwise_quantizer": "ste_sign", "use_bias": False, "padding": "same"}
+    x = lq.layers.QuantDepthwiseConv2D(3, input_quantizer="ste_sign", pad_values=1, **signs)(image)
+    x = keras.layers.BatchNormalization(gamma_initializer="random_uniform")(x)
+    x = lq.layers.QuantDepthwiseConv2D(3, input_quantizer="ste_sign", padding="same")(x)
+    x = lq.layers.QuantDepthwiseConv2D(3, **signs)(x)
+    return Flatbuffer(convert(keras.Model(image, x)).flatbuffer)
+
+
+@pytest.mark.parametrize("float_ops", ["float16", "int8", "int8-static"])
+def test_depthwise_convolutions_of_signs_keep_their_kernels(depthwise, float_ops, monkeypatch):
+    monkeypatch.setattr("larq_el.convert.quantization.quantize.EXACT_SHARE", 0)
+    images = np.random.default_rng(0).normal(size=(4, 8, 8, 32)).astype(np.float32)
+    small = quantize_float_ops(depthwise, float_ops, [images])
+    before, after = ([node for node in one.operators if node.name == "DEPTHWISE_CONV_2D"] for one in (depthwise, small))
+    short = "float16" if float_ops == "float16" else "int8"
+    assert [node.input(1).data.dtype for node in after] == ["float32", short, short]
+    assert np.array_equal(before[0].input(1).data, after[0].input(1).data)
+    # and the runtime computes them on bits
+    nodes = runtime.Interpreter(small.content).profile(images[:1]).nodes
+    assert [node.operator for node in nodes].count("BinaryDepthwise") == 1
 
 
 def test_ranges_are_the_extremes_of_all_samples(linked_model, samples):
