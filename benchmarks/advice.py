@@ -9,7 +9,6 @@ environment. `larq_el.convert.report.advice` quotes the range of the ratios.
 """
 
 import argparse
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from larq_el._keras import keras, lq
 from larq_el.benchmark import environment
+from larq_el.benchmark.environment import cpu_slug
 from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert
 from larq_el.files import write_atomically
@@ -120,8 +120,7 @@ def main() -> None:
     lines += [measure(name, *shape, args.runs) for name in CASES for shape in SHAPES]
     text = "\n".join(lines) + "\n"
     args.output.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
-    write_atomically(args.output / f"advice-{slug}-1-thread.md", text.encode())
+    write_atomically(args.output / f"advice-{cpu_slug()}-1-thread.md", text.encode())
     print(text)
 
 

@@ -11,7 +11,6 @@ too, each in a process of its own that waits while the others run.
 
 import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from larq_el import zoo
-from larq_el.benchmark.environment import environment
+from larq_el.benchmark.environment import cpu_slug, environment
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 from larq_el.tflite.lce import lce
@@ -54,7 +53,7 @@ def main() -> None:
     text = report(args.model, seconds)
     print(text)
     if args.output:
-        name = re.sub(r"[^a-z0-9]+", "-", str(environment(0)["cpu"]).lower()).strip("-")
+        name = cpu_slug()
         write_atomically(args.output / f"convert-time-{name}.md", text.encode())
 
 

@@ -8,7 +8,6 @@ the stock runtime runs. All run in turn; medians are written to a Markdown file 
 """
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from larq_el._keras import keras, lq, tf
 from larq_el.benchmark import environment
+from larq_el.benchmark.environment import cpu_slug
 from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert, inspect
 from larq_el.files import write_atomically
@@ -168,8 +168,7 @@ def main() -> None:
             lines += measure(kind, shape, args.runs)
     text = "\n".join(lines) + "\n"
     args.output.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
-    write_atomically(args.output / f"elastic-link-formulations-{slug}-1-thread.md", text.encode())
+    write_atomically(args.output / f"elastic-link-formulations-{cpu_slug()}-1-thread.md", text.encode())
     print(text)
 
 

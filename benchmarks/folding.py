@@ -9,7 +9,6 @@ its environment.
 """
 
 import argparse
-import re
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from larq_el import zoo
 from larq_el.benchmark import environment
+from larq_el.benchmark.environment import cpu_slug
 from larq_el.benchmark.local import inference, interleave
 from larq_el.convert import convert
 from larq_el.files import write_atomically
@@ -73,8 +73,7 @@ def main() -> None:
     ]
     text = "\n".join(lines) + "\n"
     args.output.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
-    write_atomically(args.output / f"folding-{slug}-1-thread.md", text.encode())
+    write_atomically(args.output / f"folding-{cpu_slug()}-1-thread.md", text.encode())
     print(text)
 
 

@@ -9,7 +9,6 @@ written, named after the environment.
 """
 
 import argparse
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from larq_el import zoo
 from larq_el._keras import keras
 from larq_el.benchmark import benchmark, environment
+from larq_el.benchmark.environment import cpu_slug
 from larq_el.convert import convert
 from larq_el.convert.quantization.names import STATIC
 from larq_el.files import write_atomically
@@ -143,12 +143,11 @@ def main() -> None:
         *table(points),
     ]
     print("\n".join(text))
-    slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
-    name = f"landscape-{slug}-{args.threads}-thread{'s' if args.threads > 1 else ''}"
+    threads = f"{args.threads} thread{'s' if args.threads > 1 else ''}"
+    name = f"landscape-{cpu_slug()}-{threads.replace(' ', '-')}"
     args.output.mkdir(parents=True, exist_ok=True)
     write_atomically(args.output / f"{name}.md", ("\n".join(text) + "\n").encode())
-    title = f"{where['cpu']}, {args.threads} thread{'s' if args.threads > 1 else ''}"
-    write_atomically(args.output / f"{name}.png", picture(points, title))
+    write_atomically(args.output / f"{name}.png", picture(points, f"{where['cpu']}, {threads}"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ cycle.
 """
 
 import argparse
-import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 from larq_el import zoo
 from larq_el._keras import keras
 from larq_el.benchmark import Measurement, benchmark, environment
+from larq_el.benchmark.environment import cpu_slug
 from larq_el.convert import convert
 from larq_el.convert.quantization.names import STATIC
 from larq_el.files import write_atomically
@@ -110,9 +110,8 @@ def main() -> None:
         "",
     ]
     text = "\n".join([*head, *table(results), "", *ratios(results)]) + "\n"
-    slug = re.sub(r"[^a-z0-9]+", "-", str(where["cpu"]).lower()).strip("-")
     args.output.mkdir(parents=True, exist_ok=True)
-    path = args.output / f"native-runtime-{slug}-{args.threads}-thread{'s' if args.threads > 1 else ''}.md"
+    path = args.output / f"native-runtime-{cpu_slug()}-{args.threads}-thread{'s' if args.threads > 1 else ''}.md"
     write_atomically(path, text.encode())
     print(text)
 

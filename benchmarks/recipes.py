@@ -10,7 +10,7 @@ import argparse
 import fnmatch
 import json
 import math
-import re
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from larq_el import zoo
-from larq_el.benchmark.environment import environment
+from larq_el.benchmark.environment import cpu_slug, environment
 from larq_el.files import write_atomically
 from larq_el.zoo.recipes import RECIPES
 from larq_el.zoo.recipes.recipe import Recipe
@@ -61,8 +61,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=0.25, help="multiplier of the channels [0.25]")
     parser.add_argument("--output", type=Path, help="folder for the table [it is printed only]")
     args = parser.parse_args()
-    system = environment(0)
-    header = "; ".join(f"{key}: {value}" for key, value in system.items())
+    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
     title = f"# Recipes with --quick on {args.dataset}, width {args.width:g}"
     lines = [title, "", header, "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     for recipe in RECIPES.values():
@@ -71,9 +70,10 @@ def main() -> None:
         lines.append("| " + " | ".join(quick_run(recipe, args)) + " |")
         print(lines[-1], flush=True)
     if args.output is not None:
-        cpu = re.sub(r"[^a-z0-9]+", "-", str(system["cpu"]).lower()).strip("-")
         args.output.mkdir(parents=True, exist_ok=True)
-        write_atomically(args.output / f"recipes-quick-{args.dataset}-{cpu}.md", ("\n".join(lines) + "\n").encode())
+        write_atomically(
+            args.output / f"recipes-quick-{args.dataset}-{cpu_slug()}.md", ("\n".join(lines) + "\n").encode()
+        )
 
 
 if __name__ == "__main__":

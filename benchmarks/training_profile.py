@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from larq_el.benchmark.environment import environment
+from larq_el.benchmark.environment import cpu_slug, environment
 from larq_el.files import write_atomically
 
 NETWORKS = ("resnet26", "s_resnet26", "s_ks_resnet26", "el_resnet26")
@@ -102,9 +102,8 @@ def main() -> None:
     text = report(args, {name: profile(name, args) for name in NETWORKS})
     print(text)
     if args.output is not None:
-        cpu = re.sub(r"[^a-z0-9]+", "-", str(environment(1)["cpu"]).lower()).strip("-")
         args.output.mkdir(parents=True, exist_ok=True)
-        name = f"training-profile-{args.size}px-width-{args.width:g}-{cpu}.md"
+        name = f"training-profile-{args.size}px-width-{args.width:g}-{cpu_slug()}.md"
         write_atomically(args.output / name, text.encode())
 
 

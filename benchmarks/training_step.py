@@ -10,7 +10,6 @@ others'; medians of the rounds. --plain adds EL-ResNet26 without the fused gradi
 
 import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from larq_el.benchmark.environment import environment
+from larq_el.benchmark.environment import cpu_slug, environment
 from larq_el.files import write_atomically
 
 NETWORKS = ("resnet26", "s_resnet26", "s_ks_resnet26", "el_resnet26")
@@ -133,8 +132,7 @@ def main() -> None:
     text = report(args, rates)
     print(text)
     if args.output:
-        cpu = re.sub(r"[^a-z0-9]+", "-", str(environment(0)["cpu"]).lower()).strip("-")
-        name = f"training-step-{args.size}px-width-{args.width:g}-{cpu}.md"
+        name = f"training-step-{args.size}px-width-{args.width:g}-{cpu_slug()}.md"
         write_atomically(args.output / name, text.encode())
 
 

@@ -1,6 +1,7 @@
 """What a measurement was taken on: without it a figure says nothing."""
 
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,11 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def cpu_slug() -> str:
+    """The processor's model as a part of the name of a file, such as "amd-epyc"."""
+    return re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
 
 
 def environment(num_threads: int) -> dict[str, str | int]:
