@@ -124,15 +124,22 @@ class StageFolder:
                     else:
                         path.unlink()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a checkpoint was finished: there are rows of two epochs, or TensorFlow's list of checkpoints.
+
+        Both are written after a checkpoint; the row of an epoch alone is written before, and may be of an interruption
+        in between.
+        """
+        return len(read_rows(self.folder / METRICS)) > 1 or (self.folder / CHECKPOINTS / "checkpoint").exists()
+
     def check_begun(self) -> None:
-        """Refuses to begin again where epochs were finished and no checkpoint is left of them.
+        """Refuses to begin again where a checkpoint was finished and none is left.
 
         # Raises
-            ValueError: where there are rows of more than one epoch, or TensorFlow's list of checkpoints: both are
-                written after a checkpoint.
+            ValueError: where it `has_begun`.
         """
-        # the row of an epoch is written before its checkpoint: one alone may be of an interruption in between
-        if len(read_rows(self.folder / METRICS)) > 1 or (self.folder / CHECKPOINTS / "checkpoint").exists():
+        if self.has_begun:
             raise UserError(
                 f"the training in {str(self.folder)!r} has lost its checkpoints; put them back, or start the training "
                 "again in another folder."

@@ -1,6 +1,7 @@
 """Folders of trainings that are damaged, full, read-only, killed in the middle, or in use."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from larq_el import zoo
+from larq_el._keras import keras
 from larq_el.cli.exit import run as command
 from larq_el.data.load import load_dataset
 from larq_el.errors import UserError
@@ -19,13 +21,13 @@ from larq_el.training.stage_folder import StageFolder, writing
 from larq_el.zoo.recipes import Recipe, Stage
 
 
-def trained(folder, epochs=1, resume=False):
+def trained(folder, epochs=1, resume=False, model=None):
     """A short training of a tiny network."""
     from dataclasses import replace
 
     digits = load_dataset("digits")
     few = replace(digits, train=digits.train.take(64), test=digits.test.take(32), train_size=64, test_size=32)
-    model = zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
+    model = model or zoo.ELResNet18(input_shape=(32, 32, 3), classes=10, width=0.0625)
     return train(model, few, Recipe("short", (Stage(epochs=epochs, batch_size=32),)), folder, resume=resume, verbose=0)
 
 
@@ -82,6 +84,37 @@ def test_without_a_whole_checkpoint_nothing_is_begun_again(folder):
             trained(folder, epochs=3, resume=True)
     said = [str(one.message) for one in caught if "is damaged" in str(one.message)]
     assert ["there is no other" in message for message in said] == [False, True]
+
+
+@pytest.mark.parametrize("size", [None, 0, 100, 4096, -1])
+def test_killed_while_the_first_checkpoint_is_written(folder, size):
+    """Its index is written last: it is not there yet, or lacks its end. The stage begins again."""
+    place = folder / "train" / "checkpoints"
+    for path in (place / "checkpoint", *place.glob("ckpt-6.*")):
+        path.unlink()
+    index = place / "ckpt-4.index"
+    index.write_bytes(index.read_bytes()[:size]) if size is not None else index.unlink()
+    rows = json.loads((folder / "train" / "metrics.json").read_text())
+    (folder / "train" / "metrics.json").write_text(json.dumps(rows[:1]))
+    model = keras.models.load_model(folder / "networks" / "student.keras", compile=False)
+    assert trained(folder, epochs=3, resume=True, model=model).metrics == rows
+    assert checkpoints(folder) == ["ckpt-4.index", "ckpt-6.index"]
+
+
+def test_a_first_checkpoint_that_was_finished_is_not_begun_again(folder):
+    """TensorFlow's list names it, or its index is whole and its data are not: that is damage, and said."""
+    place = folder / "train" / "checkpoints"
+    for path in place.glob("ckpt-6.*"):
+        path.unlink()
+    (folder / "train" / "metrics.json").write_text("[]")
+    (place / "ckpt-4.data-00000-of-00001").write_bytes(b"damaged")
+    for _ in range(2):
+        with (
+            pytest.warns(UserWarning, match="ckpt-4' is damaged .*; there is no other"),
+            pytest.raises(UserError, match="no checkpoint in '.*train' can be read"),
+        ):
+            trained(folder, epochs=3, resume=True)
+        (place / "checkpoint").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])

@@ -56,10 +56,16 @@ class Checkpoints(keras.callbacks.Callback):
     def restore(self) -> None:
         """Restores the last checkpoint that is whole; one that is damaged is said, and the one before it taken.
 
+        Where a killed training was just writing the first one, nothing is restored: the stage begins again.
+
         # Raises
             ValueError: where there are checkpoints and none can be read, or there were some.
         """
         found = self._folder.checkpoints()
+        if self._was_writing_the_first(found):
+            if self._folder.is_chief:
+                remove(found[0])
+            return
         for at, path in enumerate(found):
             try:
                 self._checkpoint.restore(path).assert_consumed()
@@ -77,6 +83,16 @@ class Checkpoints(keras.callbacks.Callback):
                 "folder."
             )
         self._folder.check_begun()
+
+    def _was_writing_the_first(self, found: list[str]) -> bool:
+        """Whether the only checkpoint lacks its index, or that one's end, which is written last but for the list."""
+        if len(found) != 1 or self._folder.has_begun:
+            return False
+        try:
+            tf.train.load_checkpoint(found[0])
+        except (tf.errors.OpError, ValueError):
+            return True
+        return False
 
     def begin(self) -> None:
         """Makes ready to save: TensorFlow's list of checkpoints may be damaged too; ours is the folder."""
