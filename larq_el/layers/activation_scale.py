@@ -22,8 +22,8 @@ class ActivationScale(keras.layers.Layer):
     [2.0, 0.5]
 
     # Arguments
-        kernel_size: size of the square window in pixels, that of the convolution.
-        strides: the convolution's stride in pixels.
+        kernel_size: size of the window in pixels, that of the convolution; one number or (height, width).
+        strides: the convolution's stride in pixels, likewise.
         padding: "same" (pixels outside count as 0, as in the convolution) or "valid".
         stop_gradient: treat K as a constant in the backward pass, as BMXNet's implementation of XNOR-Net does.
 
@@ -34,7 +34,7 @@ class ActivationScale(keras.layers.Layer):
         (N, H', W', 1), H' and W' the convolution's output sizes.
 
     # Raises
-        ValueError: where `kernel_size` or `strides` is not a positive integer, or `padding` is another word.
+        ValueError: where `kernel_size` or `strides` is not a positive integer or two, or `padding` is another word.
 
     # References
         [XNOR-Net](https://arxiv.org/abs/1603.05279), section 3.2;
@@ -43,16 +43,16 @@ class ActivationScale(keras.layers.Layer):
 
     def __init__(
         self,
-        kernel_size: int = 1,
-        strides: int = 1,
+        kernel_size: int | tuple[int, int] = 1,
+        strides: int | tuple[int, int] = 1,
         padding: str = "same",
         stop_gradient: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("kernel_size", kernel_size), ("strides", strides)):
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"ActivationScale: {name} must be a positive integer (pixels), got {value!r}.")
+            if not all(isinstance(size, int | np.integer) and size >= 1 for size in _pair(value)):
+                raise ValueError(f"ActivationScale: {name} must be a positive integer (pixels) or two, got {value!r}.")
         if padding not in ("same", "valid"):
             raise ValueError(f"ActivationScale: padding must be 'same' or 'valid', got {padding!r}.")
         self.kernel_size = kernel_size
@@ -62,25 +62,28 @@ class ActivationScale(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """K of `inputs`. What training computes is the same in fewer passes over memory."""
-        if self.kernel_size == 1 and self.strides > 1:
+        window, strides = _pair(self.kernel_size), _pair(self.strides)
+        if max(window) == 1 and max(strides) > 1:
             if training:
                 # the slice's gradient takes three passes, this one's a third of them
-                inputs = tf.nn.max_pool2d(inputs, 1, self.strides, "SAME")
+                inputs = tf.nn.max_pool2d(inputs, 1, strides, "SAME")
             else:
-                inputs = inputs[:, :: self.strides, :: self.strides]
+                inputs = inputs[:, :: strides[0], :: strides[1]]
         scale = _magnitude(inputs) if training else tf.reduce_mean(tf.abs(inputs), axis=-1, keepdims=True)
-        if self.kernel_size > 1:
-            size = self.kernel_size
+        if max(window) > 1:
             # a convolution and not an average pool: that divides by the number of pixels inside the image at the border
-            box = tf.fill([size, size, 1, 1], tf.cast(1.0 / size**2, scale.dtype))
-            scale = tf.nn.conv2d(scale, box, self.strides, self.padding.upper())
+            box = tf.fill([*window, 1, 1], tf.cast(1.0 / (window[0] * window[1]), scale.dtype))
+            scale = tf.nn.conv2d(scale, box, strides, self.padding.upper())
         return tf.stop_gradient(scale) if self.stop_gradient else scale
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(N, H', W', 1)."""
         batch, *sizes, _ = tf.TensorShape(input_shape).as_list()
-        window = 0 if self.padding == "same" else self.kernel_size - 1
-        out = [None if size is None else -(-(size - window) // self.strides) for size in sizes]
+        borders = [0 if self.padding == "same" else size - 1 for size in _pair(self.kernel_size)]
+        out = [
+            None if size is None else -(-(size - border) // stride)
+            for size, border, stride in zip(sizes, borders, _pair(self.strides), strict=True)
+        ]
         return tf.TensorShape([batch, *out, 1])
 
     def get_config(self) -> dict[str, Any]:
@@ -92,6 +95,11 @@ class ActivationScale(keras.layers.Layer):
             "padding": self.padding,
             "stop_gradient": self.stop_gradient,
         }
+
+
+def _pair(pixels: Any) -> tuple[Any, Any]:
+    """Height and width; what is neither one value nor two is left to the check."""
+    return tuple(pixels) if isinstance(pixels, list | tuple) and len(pixels) == 2 else (pixels, pixels)
 
 
 @tf.custom_gradient

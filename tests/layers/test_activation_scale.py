@@ -127,7 +127,7 @@ def test_a_saved_model_computes_the_same(tmp_path):
 @pytest.mark.parametrize("value", [0, -1, 1.5, (3, 3), None])
 @pytest.mark.parametrize("name", ["kernel_size", "strides"])
 def test_a_size_that_is_not_a_positive_integer_is_refused(name, value):
-    with pytest.raises(ValueError, match=rf"ActivationScale: {name} must be a positive integer \(pixels\), got"):
+    with pytest.raises(ValueError, match=rf"ActivationScale: {name} must be a positive integer \(pixels\) or two, got"):
         ActivationScale(**{name: value})
 
 

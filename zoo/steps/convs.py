@@ -19,22 +19,28 @@ CONSTRAINTS: Mapping[str, Callable[[], Any]] = {"centred_weight_clip": CentredWe
 
 
 def _shared(conv: Conv) -> dict[str, Any]:
-    """The arguments that every kind of convolution takes: no bias (BatchNorm has one), padding "same"."""
-    return {"strides": conv.strides, "padding": "same", "use_bias": False, "name": f"{conv.name}_conv"}
+    """The arguments that every kind of convolution takes: no bias (BatchNorm has one)."""
+    return {
+        "strides": conv.strides,
+        "padding": conv.padding,
+        "dilation_rate": conv.dilation,
+        "use_bias": False,
+        "name": f"{conv.name}_conv",
+    }
 
 
 def float_conv(x: Tensor, conv: Conv) -> Tensor:
-    """A full-precision convolution without bias, padding "same"."""
+    """A full-precision convolution without bias."""
     size, shared = conv.kernel_size, _shared(conv)
     if conv.depthwise:
         return keras.layers.DepthwiseConv2D(size, depthwise_initializer="he_normal", **shared)(x)
-    return keras.layers.Conv2D(conv.filters, size, kernel_initializer="he_normal", **shared)(x)
+    return keras.layers.Conv2D(conv.filters, size, groups=conv.groups, kernel_initializer="he_normal", **shared)(x)
 
 
 def _shared_binary(site: Site) -> dict[str, Any]:
     """`_shared`, and what every kind of binary convolution takes."""
     # a 1x1 pads nothing; the default keeps Larq from building a PadV2
-    return {**_shared(site.conv), "pad_values": site.pad_values if site.conv.kernel_size > 1 else 0.0}
+    return {**_shared(site.conv), "pad_values": site.pad_values if any(site.conv.border) else 0.0}
 
 
 def _kernel_quantizer(site: Site) -> Tensor:
@@ -88,6 +94,7 @@ def conv(y: Tensor, site: Site) -> Tensor:
     return lq.layers.QuantConv2D(
         conv.filters,
         conv.kernel_size,
+        groups=conv.groups,
         input_quantizer=site.unit.input_quantizer,
         **_kernel(site),
         **_shared_binary(site),

@@ -15,6 +15,12 @@ def norm(y: Tensor, site: Site) -> Tensor:
     return batch_norm(y, f"{site.conv.name}_bn")
 
 
+@step("centre")
+def centre(y: Tensor, site: Site) -> Tensor:
+    """A BatchNorm without a factor, for the sign alone: half of what a max-pool gives is not below zero without it."""
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, scale=False, name=f"{site.conv.name}_centre")(y)
+
+
 @step("image_norm")
 def image_norm(y: Tensor, site: Site) -> Tensor:
     """BinaryE's BatchNorm of the image, without a factor."""

@@ -1,5 +1,7 @@
 """Scales and shifts of what a convolution gives, or of what it reads."""
 
+from math import prod
+
 from larq_el._keras import Tensor, keras
 from larq_el.layers import ActivationScale, ChannelBias, InteractedBitcount, LearnedScale
 from larq_el.layers.interacted_bitcount import STRENGTH, THRESHOLD
@@ -14,7 +16,11 @@ def k(y: Tensor, site: Site) -> Tensor:
     """K, the scale of the activations (equation 3)."""
     conv = site.conv
     scale = ActivationScale(
-        conv.kernel_size, conv.strides, stop_gradient=site.unit.constant_k, name=f"{conv.name}_scale"
+        conv.kernel_size,
+        conv.strides,
+        padding=conv.padding,
+        stop_gradient=site.unit.constant_k,
+        name=f"{conv.name}_scale",
     )(site.conv_input)
     return keras.layers.Multiply(name=f"{conv.name}_scaled")([y, scale])
 
@@ -47,7 +53,7 @@ def rescale(y: Tensor, site: Site) -> Tensor:
 @step("interact")
 def interact(y: Tensor, site: Site) -> Tensor:
     """CI-Net's interacted bitcount."""
-    fan_in = site.conv.kernel_size**2 * site.conv_input.shape[-1]
+    fan_in = prod(site.conv.window) * site.conv_input.shape[-1]
     return InteractedBitcount(THRESHOLD * fan_in, STRENGTH * fan_in, name=f"{site.conv.name}_interact")(y)
 
 

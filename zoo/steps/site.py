@@ -7,20 +7,53 @@ from typing import Any
 from larq_el.zoo.methods import Unit
 
 
+Pixels = int | tuple[int, int]
+"""One number, or height and width."""
+
+
+def pair(pixels: Pixels) -> tuple[int, int]:
+    """Height and width.
+
+    >>> pair(3), pair((1, 7))
+    ((3, 3), (1, 7))
+    """
+    return pixels if isinstance(pixels, tuple) else (pixels, pixels)
+
+
 @dataclass(frozen=True)
 class Conv:
-    """What a backbone knows of a convolution: filters, square kernel size and stride in pixels, name of its layers.
+    """What a backbone knows of a convolution, and the name of its layers.
 
-    A depthwise convolution has as many filters as its input has channels. With a `group` each output channel sees that
-    many input channels instead of one.
+    # Attributes
+        filters: output channels; a depthwise convolution has as many as its input.
+        kernel_size, strides, dilation: in pixels, one number or (height, width).
+        name: what the layers' names begin with.
+        depthwise: whether each output channel sees one input channel, or `group` of them.
+        group: see `depthwise`.
+        padding: "same" or "valid".
+        groups: parts of the channels that a convolution keeps apart.
     """
 
     filters: int
-    kernel_size: int
-    strides: int
+    kernel_size: Pixels
+    strides: Pixels
     name: str
     depthwise: bool = False
     group: int = 1
+    padding: str = "same"
+    dilation: Pixels = 1
+    groups: int = 1
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return pair(self.kernel_size)
+
+    @property
+    def border(self) -> tuple[int, int]:
+        """By how many pixels an unpadded convolution's output is lower and narrower than its input, at stride 1."""
+        (height, width), (down, right) = self.window, pair(self.dilation)
+        return (height - 1) * down, (width - 1) * right
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""Shortcuts as a method has them: one around each convolution, and the stride on an average pool."""
+
+from larq_el._keras import keras
+from larq_el.binarizing import operators
+from larq_el.binarizing.canonical import rebuilt_layer
+from larq_el.binarizing.graph import Call, Graph, call_after, unused
+from larq_el.binarizing.roles import Block
+
+
+def one_for_each_convolution(graph: Graph, blocks: list[Block]) -> None:
+    """Bi-Real net's shortcuts: each sum of a basic block becomes two, one behind each of its convolutions.
+
+    # Arguments
+        graph: changed in place.
+        blocks: of the graph.
+    """
+    taken = {call.name for call in graph.calls}
+    for block in blocks:
+        value = block.first.output
+        readers = graph.consumers()[value]
+        if len(readers) == 1 and operators.is_batch_norm(readers[0]):
+            value = readers[0].output
+        name = unused(f"{block.first.name.removesuffix('_conv')}_add", taken)
+        taken.add(name)
+        add = call_after(value, name, keras.layers.Add())
+        graph.replace({value: add.output})
+        add.args = ([value, block.shortcut],)
+        graph.calls.append(add)
+        block.add.args = tuple(
+            [add.output if leaf is block.shortcut else leaf for leaf in arg] if isinstance(arg, list) else arg
+            for arg in block.add.args
+        )
+    graph.prune()
+
+
+def pooled(graph: Graph, call: Call) -> str:
+    """Puts a shortcut's stride on an average pool in front of it, so that it sees all pixels.
+
+    # Arguments
+        graph: changed in place.
+        call: the shortcut's 1x1, which is called once.
+
+    # Returns
+        What was done, for a plan; "" where it has no stride.
+    """
+    strides = tuple(call.layer.strides)
+    if max(strides) == 1:
+        return ""
+    name = unused(f"{call.name.removesuffix('_conv')}_pool", {other.name for other in graph.calls})
+    pool = keras.layers.AveragePooling2D(strides, strides, padding="same")
+    before = call_after(call.inputs[0], name, pool, tuple(pool.compute_output_shape(call.inputs[0].shape)))
+    config = {**call.layer.get_config(), "strides": 1}
+    call.layer = rebuilt_layer(call.layer, config, call.layer.get_weights(), call)
+    call.args = (before.output,)
+    graph.calls.insert(graph.calls.index(call), before)
+    return f"behind a {strides[0]}x{strides[1]} average pool, as the method has it"

@@ -1,0 +1,212 @@
+"""The units that take the place of convolutions: which BatchNorm they take over, whether they have a link, what builds
+them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from larq_el._keras import Layer, Tensor, keras, tf
+from larq_el.binarizing import operators
+from larq_el.binarizing.analysis import Surroundings
+from larq_el.binarizing.graph import Call, Graph, Value, is_tensor
+from larq_el.zoo.methods import Unit
+from larq_el.zoo.steps import CONVOLVING, Conv, pair
+from larq_el.zoo.unit import conv_unit
+
+LINKS = ("link", "pooled_sum")
+"""Steps that add the unit's own input."""
+
+
+@dataclass
+class Placement:
+    """A convolution layer and the unit in its place.
+
+    # Attributes
+        calls: where it is called, more than once where it is shared.
+        role: of `larq_el.binarizing.roles`.
+        unit: what the method makes of it; link and centre are settled on it.
+        conv: geometry and name.
+        norm: the float model's BatchNorm layer that the unit takes over.
+        notes: what a plan says of it.
+    """
+
+    calls: list[Call]
+    role: str
+    unit: Unit
+    conv: Conv
+    norm: Layer | None
+    notes: list[str]
+
+    @property
+    def layer(self) -> Layer:
+        """The float convolution."""
+        return self.calls[0].layer
+
+    @property
+    def is_identity_link(self) -> bool:
+        """Whether it adds its input as it is."""
+        same = self.conv.filters == self.calls[0].inputs[0].shape[-1] and pair(self.conv.strides) == (1, 1)
+        unpadded = self.conv.padding == "valid" and any(self.conv.border)
+        return same and not unpadded and any(step in LINKS for step in self.unit.steps)
+
+    def without_link(self) -> None:
+        """Takes the link away."""
+        self.unit = replace(self.unit, steps=tuple(step for step in self.unit.steps if step not in LINKS))
+
+
+def place(graph: Graph, roles: Mapping[Call, str], units: Mapping[Call, Unit]) -> list[Placement]:
+    """Units for convolutions, each with the BatchNorm that it takes over; those leave the graph.
+
+    # Arguments
+        graph: activations are settled; changed in place.
+        roles, units: of each convolution that becomes binary.
+    """
+    by_layer: dict[Layer, list[Call]] = {}
+    for call in graph.calls:
+        if call in units:
+            by_layer.setdefault(call.layer, []).append(call)
+    around = Surroundings(graph)
+    taken = {call.name for call in graph.calls}
+    swaps: dict[Value, Value] = {}
+    placements = []
+    for layer, calls in by_layer.items():
+        norm, with_relu = _norm_behind(calls, around, swaps)
+        conv = _conv(layer, calls[0], taken - {calls[0].name, "" if norm is None else norm.name})
+        placements.append(Placement(calls, roles[calls[0]], _fitted(units[calls[0]], conv, calls[0], with_relu), conv, norm, []))
+    graph.replace(swaps)
+    graph.prune()
+    return placements
+
+
+def _norm_behind(calls: list[Call], around: Surroundings, swaps: dict[Value, Value]) -> tuple[Layer | None, bool]:
+    """The BatchNorm layer directly behind a convolution in all its calls, and whether a ReLU stands between them."""
+    chains = [_to_norm(call, around) for call in calls]
+    layers = {chain[-1].layer if chain else None for chain in chains}
+    if None in layers or len(layers) > 1:
+        return None, False
+    for call, chain in zip(calls, chains, strict=True):
+        swaps[chain[-1].output] = call.output
+    return layers.pop(), len(chains[0]) > 1
+
+
+def _to_norm(call: Call, around: Surroundings) -> list[Call]:
+    """The calls from behind a convolution to its BatchNorm, none where there is no such."""
+    reader = around.only_reader(call.output)
+    if reader is None:
+        return []
+    if operators.is_batch_norm(reader):
+        return [reader]
+    behind = around.only_reader(reader.output) if operators.is_relu(reader) else None
+    return [reader, behind] if behind is not None and operators.is_batch_norm(behind) else []
+
+
+def _conv(layer: Layer, call: Call, taken: set[str]) -> Conv:
+    """The geometry of a convolution, and the name that its unit's layers begin with."""
+    name = call.name.removesuffix("_conv")
+    if any(other.startswith(f"{name}_") for other in taken):
+        name = call.name
+    depthwise, channels = operators.is_depthwise(layer), call.inputs[0].shape[-1]
+    return Conv(
+        channels if depthwise else layer.filters,
+        _one_or_two(layer.kernel_size),
+        _one_or_two(layer.strides),
+        name,
+        depthwise=depthwise,
+        padding=layer.padding,
+        dilation=_one_or_two(layer.dilation_rate),
+        groups=1 if depthwise else layer.groups,
+    )
+
+
+def _one_or_two(pixels: Any) -> Any:
+    height, width = pixels
+    return height if height == width else (height, width)
+
+
+def _fitted(unit: Unit, conv: Conv, call: Call, with_relu: bool) -> Unit:
+    """A unit without the steps that this convolution cannot have, and with the ReLU that stood before its BatchNorm."""
+    steps = list(unit.steps)
+    if "pooled_sum" in steps and conv.filters != call.inputs[0].shape[-1]:
+        steps.remove("pooled_sum")
+    if with_relu and "relu" not in steps and "norm" in steps:
+        steps.insert(steps.index("norm"), "relu")
+    return replace(unit, steps=tuple(steps))
+
+
+def centre_signs(graph: Graph, placements: list[Placement]) -> None:
+    """Puts a BatchNorm before the signs that read a max-pool, or a link that has one.
+
+    # Arguments
+        graph: with the placements' calls in it.
+        placements: changed in place.
+    """
+    of_call = {call: placement for placement in placements for call in placement.calls}
+    for placement in placements:
+        steps = placement.unit.steps
+        first = next(index for index, step in enumerate(steps) if step in CONVOLVING)
+        if "norm" in steps[:first]:
+            continue
+        if any(_is_pooled(call.inputs[0], of_call) for call in placement.calls):
+            placement.unit = replace(placement.unit, steps=("centre", *steps))
+            placement.notes.append("its sign is centred: a max-pool is before it")
+
+
+def _is_pooled(value: Value, of_call: Mapping[Call, Placement]) -> bool:
+    """Whether a max-pool gives a value, through sums, concatenations and pads."""
+    stack, seen = [value], set()
+    while stack:
+        call = stack.pop().producer
+        if call is None or call in seen:
+            continue
+        seen.add(call)
+        if isinstance(call.layer, keras.layers.MaxPooling2D):
+            return True
+        if call in of_call:
+            placement = of_call[call]
+            if max(pair(placement.conv.strides)) > 1 and "link" in placement.unit.steps:
+                return True
+        elif operators.is_moving(call) or operators.is_sum(call):
+            stack.extend(call.inputs)
+    return False
+
+
+def build_units(placements: list[Placement], pad_values: float) -> None:
+    """Lets each call compute its unit; a layer that is shared has one unit.
+
+    # Arguments
+        placements: of a graph's calls.
+        pad_values: what a binary convolution pads with, 0 or 1.
+    """
+    for placement in placements:
+        make = _maker(placement, pad_values)
+        for call in placement.calls:
+            call.make, call.args, call.kwargs = make, (call.inputs[0],), {}
+
+
+def _maker(placement: Placement, pad_values: float) -> Callable[[Tensor], Tensor]:
+    built: list[tuple[Tensor, Tensor]] = []
+
+    def make(x: Tensor) -> Tensor:
+        if built:
+            return _again(*built[0], x)
+        built.append((x, conv_unit(x, placement.conv, placement.unit, pad_values)))
+        return built[0][1]
+
+    return make
+
+
+def _again(x: Tensor, y: Tensor, other: Tensor) -> Tensor:
+    """What the layers between x and y make of another tensor."""
+    done = {id(x): other}
+
+    def of(tensor: Tensor) -> Tensor:
+        if id(tensor) not in done:
+            node = tensor.node
+            args, kwargs = tf.nest.map_structure(
+                lambda leaf: of(leaf) if is_tensor(leaf) else leaf, (node.call_args, node.call_kwargs)
+            )
+            outputs = node.layer(*args, **kwargs)
+            done.update(zip(map(id, tf.nest.flatten(node.outputs)), tf.nest.flatten(outputs), strict=True))
+        return done[id(tensor)]
+
+    return of(y)
