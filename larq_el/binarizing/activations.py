@@ -38,7 +38,9 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
         method: of `larq_el.zoo.METHODS`.
     """
     around, moves = Surroundings(graph), Moves()
-    signs, swaps = _reaching_signs(around, units), {}
+    signs = _reaching_signs(around, units)
+    swaps: dict[Value, Value] = {}
+    norms = {call: norm for call in graph.calls if (norm := _norm_to_precede(call, around, method)) is not None}
     for call in graph.calls:
         if operators.is_exact_gelu(call):
             call.make = _tanh_gelu
@@ -47,7 +49,7 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
             swaps[call.output] = call.inputs[0]
             moves.moved.append(call.name)
         elif operators.is_relu(call) and (call.output in signs or _is_before_head(call, around, units, method)):
-            _settle_relu(call, around, method, swaps, moves)
+            _settle_relu(call, norms.get(call), method, swaps, moves)
         elif call.output in signs and (x := operators.self_gated(call)) is not None:
             swaps[call.output] = x
             moves.dropped.append(call.name)
@@ -67,36 +69,36 @@ def _has_own(call: Call, units: Mapping[Call, Unit]) -> bool:
     return before in units and "relu" in units[before].steps
 
 
-def _settle_relu(call: Call, around: Surroundings, method: Method, swaps: dict[Value, Value], moves: Moves) -> None:
+def _settle_relu(call: Call, norm: Call | None, method: Method, swaps: dict[Value, Value], moves: Moves) -> None:
     before = call.inputs[0].producer
     if before is not None and operators.is_sum(before) and method.activation is not None:
         name, steps = call.name, (method.activation,)
         call.make = lambda x: apply_steps(x, steps, name)
         moves.exchanged.append(call.name)
-    elif before is not None and _moves_before_norm(before, call, around, method):
+    elif norm is not None:
         # convolution, BatchNorm, ReLU: the last two change places
-        swaps[call.output] = before.output
+        swaps[call.output] = norm.output
         call.outputs = Value(call.output.shape, call)
-        call.args, before.args = before.args, (call.output,)
+        call.args, norm.args = norm.args, (call.output,)
         moves.moved.append(call.name)
     else:
         swaps[call.output] = call.inputs[0]
         moves.dropped.append(call.name)
 
 
-def _moves_before_norm(norm: Call, relu: Call, around: Surroundings, method: Method) -> bool:
-    """Whether a ReLU behind the BatchNorm of a MobileNet's float convolution has its place before it in the method."""
-    if not operators.is_batch_norm(norm) or around.only_reader(norm.output) is not relu:
-        return False
+def _norm_to_precede(relu: Call, around: Surroundings, method: Method) -> Call | None:
+    """The BatchNorm of a MobileNet's float convolution that a ReLU stands behind, where the method has it before it."""
+    down = method.units.get("depthwise_down")
+    norm = relu.inputs[0].producer if operators.is_relu(relu) else None
+    if norm is None or not operators.is_batch_norm(norm) or around.only_reader(norm.output) is not relu:
+        return None
     conv = norm.inputs[0].producer
     if conv is None or not operators.is_convolution(conv) or around.only_reader(conv.output) is not norm:
-        return False
-    down = method.units.get("depthwise_down")
+        return None
     if down is None or down.steps[:2] != ("conv", "relu"):
-        return False
-    if operators.is_depthwise(conv.layer):
-        return True
-    return around.is_first(conv) and all(operators.is_depthwise(reader.layer) for reader in around.consumers[relu.output])
+        return None
+    before_depthwise = all(operators.is_depthwise(reader.layer) for reader in around.consumers[relu.output])
+    return norm if operators.is_depthwise(conv.layer) or (around.is_first(conv) and before_depthwise) else None
 
 
 def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Value]:

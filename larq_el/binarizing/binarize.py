@@ -12,10 +12,11 @@ from larq_el.binarizing.canonical import canonical
 from larq_el.binarizing.carried import unlink_doubles
 from larq_el.binarizing.graph import Call, Graph, build, read
 from larq_el.binarizing.latent import LATENT_SCALE, start_from_float
+from larq_el.binarizing.moments import settle_inputs
 from larq_el.binarizing.plan import Plan, plan_of
 from larq_el.binarizing.roles import Choices, basic_blocks, role_of, unit_of, why_float
 from larq_el.binarizing.shortcuts import one_for_each_convolution, pooled
-from larq_el.binarizing.units import build_units, centre_signs, place
+from larq_el.binarizing.units import build_units, place
 from larq_el.errors import UserError, closest
 from larq_el.zoo.methods import METHODS, Method, Unit
 
@@ -53,7 +54,8 @@ def binarize(
         method: a name of `larq_el.zoo.METHODS`.
         keep: layers that stay in full precision: names or patterns such as "block5_*", or a function of the layer.
         depthwise: "binary" makes depthwise convolutions of stride 1 binary too, as the paper's EL-MobileNet.
-        centre: whether signs behind a max-pool get a BatchNorm of their own; nearly all are +1 without it.
+        centre: whether signs that would nearly all be the same, as those behind a max-pool, get a BatchNorm of their own,
+            and units whose input would be large one before all of it. False builds what the paper draws.
         pad_values: what binary convolutions pad with, 0 or 1.
         latent_scale: largest magnitude of each latent kernel; its signs and proportions are the float kernel's.
         name: of the new model; None for the method's name and the model's.
@@ -95,7 +97,7 @@ def binarize(
     placements = place(graph, roles, units)
     unlink_doubles(graph, placements)
     if centre:
-        centre_signs(graph, placements)
+        settle_inputs(graph, placements)
     if plan:
         return plan_of(model.name, made_of.name, calls, reasons, placements, moves)
     build_units(placements, pad_values)

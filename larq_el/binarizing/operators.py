@@ -21,7 +21,10 @@ MOVING = (
     _layers.ActivityRegularization,
 )
 """Layers behind which a value that is never negative is still never negative."""
-MOVING_FUNCTIONS = ("concat", "identity", "pad", "compat.v1.concat", "compat.v1.pad", "nn.dropout", "stop_gradient")
+CONCATENATING = ("concat", "compat.v1.concat", "keras.backend.concatenate")
+MOVING_FUNCTIONS = (*CONCATENATING, "identity", "pad", "compat.v1.pad", "nn.dropout", "stop_gradient")
+SUMS = ("Add", "CustomScaleLayer")
+"""Names of layers that add; the second is that of InceptionResNetV2 in `tf.keras.applications`."""
 SUM_FUNCTIONS = ("__operators__.add", "math.add", "math.add_n")
 PRODUCT_FUNCTIONS = ("math.multiply",)
 RELU_FUNCTIONS = ("nn.relu", "nn.relu6", "keras.activations.relu", "keras.backend.relu")
@@ -60,13 +63,18 @@ def is_exact_gelu(call: Call) -> bool:
 
 def is_sum(call: Call) -> bool:
     """Whether a call adds tensors of one shape."""
-    is_one = type(call.layer) is _layers.Add or function_of(call) in SUM_FUNCTIONS
+    is_one = type(call.layer).__name__ in SUMS or function_of(call) in SUM_FUNCTIONS
     return is_one and len(call.inputs) > 1 and len({value.shape for value in call.inputs}) == 1
 
 
 def is_product(call: Call) -> bool:
     """Whether a call multiplies two tensors."""
     return (isinstance(call.layer, _layers.Multiply) or function_of(call) in PRODUCT_FUNCTIONS) and len(call.inputs) == 2
+
+
+def is_concatenation(call: Call) -> bool:
+    """Whether a call joins tensors."""
+    return isinstance(call.layer, _layers.Concatenate) or function_of(call) in CONCATENATING
 
 
 def is_moving(call: Call) -> bool:
@@ -140,7 +148,7 @@ def self_gated(call: Call) -> Value | None:
         return None
     for x, gate in (call.inputs, call.inputs[::-1]):
         value, hard = gate, False
-        while value is not x and value.producer is not None and _is_elementwise(value.producer):
+        while value is not x and value.producer is not None and is_elementwise(value.producer):
             hard |= is_relu(value.producer) or activation_of(value.producer.layer) == "hard_sigmoid"
             value = value.producer.inputs[0]
         if value is x and gate is not x and hard:
@@ -148,7 +156,7 @@ def self_gated(call: Call) -> Value | None:
     return None
 
 
-def _is_elementwise(call: Call) -> bool:
+def is_elementwise(call: Call) -> bool:
     """Whether a call has one tensor, and computes each of its values by itself."""
     known = isinstance(call.layer, _layers.ReLU | _layers.Activation | _layers.Rescaling) or function_of(call) in (
         *RELU_FUNCTIONS,

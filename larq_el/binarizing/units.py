@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from larq_el._keras import Layer, Tensor, keras, tf
+from larq_el._keras import Layer, Tensor, tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.analysis import Surroundings
 from larq_el.binarizing.graph import Call, Graph, Value, is_tensor
 from larq_el.zoo.methods import Unit
-from larq_el.zoo.steps import CONVOLVING, Conv, pair
+from larq_el.zoo.steps import Conv, pair
+from larq_el.zoo.steps.norms import batch_norm
 from larq_el.zoo.unit import conv_unit
 
 LINKS = ("link", "pooled_sum")
@@ -28,6 +29,7 @@ class Placement:
         conv: geometry and name.
         norm: the float model's BatchNorm layer that the unit takes over.
         notes: what a plan says of it.
+        normalized: whether a BatchNorm stands before the whole unit, its link too.
     """
 
     calls: list[Call]
@@ -36,6 +38,7 @@ class Placement:
     conv: Conv
     norm: Layer | None
     notes: list[str]
+    normalized: bool = False
 
     @property
     def layer(self) -> Layer:
@@ -47,7 +50,16 @@ class Placement:
         """Whether it adds its input as it is."""
         same = self.conv.filters == self.calls[0].inputs[0].shape[-1] and pair(self.conv.strides) == (1, 1)
         unpadded = self.conv.padding == "valid" and any(self.conv.border)
-        return same and not unpadded and any(step in LINKS for step in self.unit.steps)
+        return same and not unpadded and self.is_linked and not self.normalized
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it adds its input in any way."""
+        return any(step in LINKS for step in self.unit.steps)
+
+    def centred(self) -> None:
+        """Puts a BatchNorm before the sign alone."""
+        self.unit = replace(self.unit, steps=("centre", *self.unit.steps))
 
     def without_link(self) -> None:
         """Takes the link away."""
@@ -133,43 +145,6 @@ def _fitted(unit: Unit, conv: Conv, call: Call, with_relu: bool) -> Unit:
     return replace(unit, steps=tuple(steps))
 
 
-def centre_signs(graph: Graph, placements: list[Placement]) -> None:
-    """Puts a BatchNorm before the signs that read a max-pool, or a link that has one.
-
-    # Arguments
-        graph: with the placements' calls in it.
-        placements: changed in place.
-    """
-    of_call = {call: placement for placement in placements for call in placement.calls}
-    for placement in placements:
-        steps = placement.unit.steps
-        first = next(index for index, step in enumerate(steps) if step in CONVOLVING)
-        if "norm" in steps[:first]:
-            continue
-        if any(_is_pooled(call.inputs[0], of_call) for call in placement.calls):
-            placement.unit = replace(placement.unit, steps=("centre", *steps))
-            placement.notes.append("its sign is centred: a max-pool is before it")
-
-
-def _is_pooled(value: Value, of_call: Mapping[Call, Placement]) -> bool:
-    """Whether a max-pool gives a value, through sums, concatenations and pads."""
-    stack, seen = [value], set()
-    while stack:
-        call = stack.pop().producer
-        if call is None or call in seen:
-            continue
-        seen.add(call)
-        if isinstance(call.layer, keras.layers.MaxPooling2D):
-            return True
-        if call in of_call:
-            placement = of_call[call]
-            if max(pair(placement.conv.strides)) > 1 and "link" in placement.unit.steps:
-                return True
-        elif operators.is_moving(call) or operators.is_sum(call):
-            stack.extend(call.inputs)
-    return False
-
-
 def build_units(placements: list[Placement], pad_values: float) -> None:
     """Lets each call compute its unit; a layer that is shared has one unit.
 
@@ -189,7 +164,8 @@ def _maker(placement: Placement, pad_values: float) -> Callable[[Tensor], Tensor
     def make(x: Tensor) -> Tensor:
         if built:
             return _again(*built[0], x)
-        built.append((x, conv_unit(x, placement.conv, placement.unit, pad_values)))
+        read = batch_norm(x, f"{placement.conv.name}_input_bn") if placement.normalized else x
+        built.append((x, conv_unit(read, placement.conv, placement.unit, pad_values)))
         return built[0][1]
 
     return make
