@@ -35,6 +35,7 @@ def binarize(
     *,
     keep: Keep = (),
     depthwise: Literal["float", "binary"] = "float",
+    links: bool = True,
     centre: bool = True,
     pad_values: float = 0.0,
     latent_scale: float = LATENT_SCALE,
@@ -54,6 +55,7 @@ def binarize(
         method: a name of `larq_el.zoo.METHODS`.
         keep: layers that stay in full precision: names or patterns such as "block5_*", or a function of the layer.
         depthwise: "binary" makes depthwise convolutions of stride 1 binary too, as the paper's EL-MobileNet.
+        links: False takes all links away: what they are worth is the difference.
         centre: whether signs that would nearly all be the same, as those behind a max-pool, get a BatchNorm of their own,
             and units whose input would be large one before all of it. False builds what the paper draws.
         pad_values: what binary convolutions pad with, 0 or 1.
@@ -95,7 +97,11 @@ def binarize(
     graph.prune()
     _pool_shortcuts(graph, reasons, made_of)
     placements = place(graph, roles, units)
-    unlink_doubles(graph, placements)
+    if links:
+        unlink_doubles(graph, placements)
+    else:
+        for placement in placements:
+            placement.without_link()
     if centre:
         settle_inputs(graph, placements)
     if plan:

@@ -1,4 +1,4 @@
-"""One way to write what Keras lets one write in several: a convolution is a Conv2D or a DepthwiseConv2D, without activation.
+"""One way to write what Keras lets one write in several: a convolution is a Conv2D or a DepthwiseConv2D, and linear.
 
 Separable convolutions are split; a dense layer on each pixel is a 1x1; a convolution of as many groups as channels is
 depthwise; an activation inside a convolution stands behind it. Each of these computes what it did.
@@ -64,9 +64,14 @@ def _rewritten(call: Call) -> list[Layer] | None:
         return [_pointwise(layer, call), *_activation(layer)]
     if type(layer) is keras.layers.Conv2D and layer.groups > 1 and _has_one_filter_a_channel(layer, call):
         return [_depthwise(layer, call), *_activation(layer)]
-    if type(layer) in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D) and _activation(layer):
-        return [rebuilt_layer(layer, {**layer.get_config(), "activation": None}, layer.get_weights(), call), *_activation(layer)]
+    if type(layer) in _WITH_ACTIVATION and _activation(layer):
+        config = {**layer.get_config(), "activation": None}
+        return [rebuilt_layer(layer, config, layer.get_weights(), call), *_activation(layer)]
     return None
+
+
+_WITH_ACTIVATION = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+"""A classifier's too: losses want its logits."""
 
 
 def _has_one_filter_a_channel(layer: Layer, call: Call) -> bool:
@@ -76,7 +81,7 @@ def _has_one_filter_a_channel(layer: Layer, call: Call) -> bool:
 def rebuilt_layer(layer: Layer, config: dict[str, Any], weights: list[Any], call: Call, kind: Any = None) -> Layer:
     """A built layer of a configuration and weights."""
     new = (kind or type(layer)).from_config(config)
-    new.build((None, *call.inputs[0].shape[1:-1], weights[0].shape[2]))
+    new.build((None, *call.inputs[0].shape[1:-1], weights[0].shape[-2] * getattr(new, "groups", 1)))
     new.set_weights(weights)
     new.trainable = layer.trainable
     return new
@@ -88,10 +93,10 @@ def _activation(layer: Layer) -> list[Layer]:
         return []
     if isinstance(layer.activation, keras.layers.Layer):
         return [layer.activation]
-    return [keras.layers.Activation(layer.activation, name=f"{layer.name}_activation")]
+    return [keras.layers.Activation(layer.activation, name=f"{layer.name}_activation", dtype=layer.dtype_policy)]
 
 
-_SHARED = ("strides", "padding", "dilation_rate", "data_format")
+_SHARED = ("strides", "padding", "dilation_rate", "data_format", "dtype")
 
 
 def _split(layer: Layer, call: Call) -> list[Layer]:
@@ -110,6 +115,7 @@ def _split(layer: Layer, call: Call) -> list[Layer]:
         "filters": config["filters"],
         "kernel_size": 1,
         "use_bias": config["use_bias"],
+        "dtype": config["dtype"],
     }
     return [
         rebuilt_layer(layer, first, [depthwise], call, keras.layers.DepthwiseConv2D),
@@ -121,7 +127,8 @@ def _split(layer: Layer, call: Call) -> list[Layer]:
 def _pointwise(layer: Layer, call: Call) -> Layer:
     """A dense layer on each pixel as a 1x1."""
     kernel, *bias = layer.get_weights()
-    config = {"name": layer.name, "filters": layer.units, "kernel_size": 1, "use_bias": layer.use_bias}
+    config = {name: layer.get_config()[name] for name in ("name", "use_bias", "dtype")}
+    config |= {"filters": layer.units, "kernel_size": 1}
     return rebuilt_layer(layer, config, [kernel[np.newaxis, np.newaxis], *bias], call, keras.layers.Conv2D)
 
 

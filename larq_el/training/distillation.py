@@ -8,25 +8,33 @@ from larq_el.errors import UserError
 
 BLOCK = re.compile(r"((?:stage\d+_)?(?:block|pair)\d+)_")
 """What the names of a block's layers begin with, in the zoo."""
+JOINTS = (keras.layers.Add, keras.layers.Concatenate, keras.layers.MaxPooling2D)
+"""Where the blocks of other networks end."""
 SMALL = 1e-7
 """Probabilities below it count as this."""
 
 
 def block_ends(model: Model) -> dict[str, Any]:
-    """The outputs of a model's blocks, (N, H, W, C) each, by the blocks' names.
+    """The outputs of a model's blocks, (N, H, W, C) each, by the blocks' names; of a model that is not of the zoo those of
+    its sums, concatenations and max-pools, which `larq_el.binarize` leaves their names.
 
     >>> from larq_el import zoo
     >>> list(block_ends(zoo.ResNet18(input_shape=(32, 32, 3), width=0.125)))[:2]
     ['stage1_block1', 'stage1_block2']
 
     # Arguments
-        model: a model of the zoo.
+        model: a `tf.keras.Model`.
     """
     ends: dict[str, Any] = {}
+    joints: dict[str, Any] = {}
     for layer in model.layers:  # in the order of computation: the last one of a block is its end
-        if (found := BLOCK.match(layer.name)) and len(layer.output.shape) == 4:
+        if len(layer.inbound_nodes) != 1 or isinstance(layer.output, list | tuple | dict) or layer.output.shape.rank != 4:
+            continue
+        if found := BLOCK.match(layer.name):
             ends[found[1]] = layer.output
-    return ends
+        elif isinstance(layer, JOINTS):
+            joints[layer.name] = layer.output
+    return ends or joints
 
 
 def shared_ends(student: Model, teacher: Model) -> list[tuple[Any, Any]]:
