@@ -29,7 +29,7 @@ INCEPTION_WIDTHS = (32, 64, 96)
 def densenet() -> Any:
     """DenseNet-BC (https://arxiv.org/abs/1608.06993) with three dense blocks of four layers, growth 16."""
     image = keras.Input((32, 32, 3))
-    x = layers.Conv2D(2 * GROWTH, 3, padding="same", use_bias=False)(image)
+    x = layers.Conv2D(2 * GROWTH, 3, 2, padding="same", use_bias=False)(image)
     for block, depth in enumerate(DENSE_BLOCKS):
         for _ in range(depth):
             y = layers.ReLU()(layers.BatchNormalization()(x))
@@ -47,7 +47,7 @@ def densenet() -> Any:
 def inception() -> Any:
     """Three modules of four branches (https://arxiv.org/abs/1409.4842, with BatchNorm), a max-pool between them."""
     image = keras.Input((32, 32, 3))
-    x = convolved(image, 32, 3)
+    x = convolved(image, 32, 3, strides=2)
     for index, width in enumerate(INCEPTION_WIDTHS):
         if index:
             x = layers.MaxPooling2D()(x)
@@ -62,9 +62,9 @@ def inception() -> Any:
     return classified(image, x, "inception")
 
 
-def convolved(x: Any, filters: int, size: int) -> Any:
+def convolved(x: Any, filters: int, size: int, strides: int = 1) -> Any:
     """Convolution, BatchNorm, ReLU."""
-    x = layers.Conv2D(filters, size, padding="same", use_bias=False)(x)
+    x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization()(x))
 
 

@@ -106,7 +106,9 @@ def _save_inference(model: Model, folder: str, free_batch: bool) -> None:
     _check_constant(model, serve.get_concrete_function().graph)
     module = tf.Module()
     module.weights = model.weights
-    tf.saved_model.save(module, folder, signatures=serve)
+    # tracing the gradients of each sign takes a time that grows with the square of the network
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=serve, options=options)
 
 
 def _check_constant(model: Model, graph: Any) -> None:

@@ -169,7 +169,7 @@ def _convolved(layer: Any, read: Moments) -> Moments:
 
 def _computed(call: Call, read: Moments) -> Moments:
     """What an element-wise function makes of a normal distribution, by trying it."""
-    points = tf.constant(read.mean + read.std * POINTS)
+    points = tf.reshape(read.mean + read.std * POINTS, [-1] + [1] * (len(call.inputs[0].shape) - 1))
     args, kwargs = tf.nest.map_structure(
         lambda leaf: points if isinstance(leaf, Value) else leaf, (call.args, call.kwargs)
     )
