@@ -6,6 +6,8 @@ A model is read as a graph of calls (`graph`) and brought to one form (`canonica
 weights (`latent`). `plan` tells of it before the deed.
 """
 
-from larq_el.binarizing.binarize import LATENT_SCALE, Plan, binarize
+from larq_el.binarizing.binarize import binarize
+from larq_el.binarizing.latent import LATENT_SCALE
+from larq_el.binarizing.plan import Plan
 
 __all__ = ["LATENT_SCALE", "Plan", "binarize"]

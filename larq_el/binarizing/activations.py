@@ -66,7 +66,7 @@ def _has_own(call: Call, units: Mapping[Call, Unit]) -> bool:
     before = call.inputs[0].producer
     if before is not None and operators.is_batch_norm(before):
         before = before.inputs[0].producer
-    return before in units and "relu" in units[before].steps
+    return before is not None and before in units and "relu" in units[before].steps
 
 
 def _settle_relu(call: Call, norm: Call | None, method: Method, swaps: dict[Value, Value], moves: Moves) -> None:

@@ -50,7 +50,7 @@ class Surroundings:
     @cached_property
     def _weighted_after(self) -> set[Call]:
         """The calls behind which a convolution or a dense layer follows."""
-        return self._followed_by(_has_kernel)
+        return self._followed_by(operators.has_kernel)
 
     def _followed_by(self, is_one: Callable[[Call], bool]) -> set[Call]:
         found: set[Call] = set()
@@ -122,7 +122,3 @@ class Surroundings:
         """The call that reads a value, where there is one alone and the value is no output."""
         readers = self.consumers[value]
         return readers[0] if len(readers) == 1 and value not in values_in(self.graph.outputs) else None
-
-
-def _has_kernel(call: Call) -> bool:
-    return operators.is_any_convolution(call) or hasattr(call.layer, "kernel")

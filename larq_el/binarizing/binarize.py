@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 from larq_el._keras import Layer, Model, keras
 from larq_el.binarizing import operators
@@ -13,8 +13,8 @@ from larq_el.binarizing.carried import unlink_doubles
 from larq_el.binarizing.graph import Call, Graph, build, read
 from larq_el.binarizing.latent import LATENT_SCALE, start_from_float
 from larq_el.binarizing.moments import settle_inputs
-from larq_el.binarizing.plan import Plan, plan_of
-from larq_el.binarizing.roles import Choices, basic_blocks, role_of, unit_of, why_float
+from larq_el.binarizing.plan import plan_of
+from larq_el.binarizing.roles import LARQS, Choices, basic_blocks, role_of, unit_of, why_float
 from larq_el.binarizing.shortcuts import one_for_each_convolution, pooled
 from larq_el.binarizing.units import build_units, place
 from larq_el.errors import UserError, closest
@@ -25,10 +25,6 @@ MOMENTUM = 0.9
 """Most that a BatchNorm may have: behind new layers its statistics have to be found anew, in short trainings too."""
 
 
-@overload
-def binarize(model: Model, method: str = "el", *, plan: Literal[True], **choices: Any) -> Plan: ...
-@overload
-def binarize(model: Model, method: str = "el", *, plan: Literal[False] = False, **choices: Any) -> Model: ...
 def binarize(
     model: Model,
     method: str = "el",
@@ -56,8 +52,8 @@ def binarize(
         keep: layers that stay in full precision: names or patterns such as "block5_*", or a function of the layer.
         depthwise: "binary" makes depthwise convolutions of stride 1 binary too, as the paper's EL-MobileNet.
         links: False takes all links away: what they are worth is the difference.
-        centre: whether signs that would nearly all be the same, as those behind a max-pool, get a BatchNorm of their own,
-            and units whose input would be large one before all of it. False builds what the paper draws.
+        centre: whether signs that would nearly all be the same, as those behind a max-pool, get a BatchNorm of their
+            own, and units whose input would be large one before all of it. False builds what the paper draws.
         pad_values: what binary convolutions pad with, 0 or 1.
         latent_scale: largest magnitude of each latent kernel; its signs and proportions are the float kernel's.
         name: of the new model; None for the method's name and the model's.
@@ -91,7 +87,7 @@ def binarize(
     kept = _keeper(keep, graph)
     choices = Choices(made_of, kept, depthwise)
     canonical(graph, {call.layer for call in graph.calls if kept(call.layer)})
-    calls = [call for call in graph.calls if operators.is_any_convolution(call) or isinstance(call.layer, keras.layers.Dense)]
+    calls = [call for call in graph.calls if operators.has_kernel(call)]
     reasons, roles, units = _decided(graph, choices)
     moves = settle_activations(graph, units, made_of)
     graph.prune()
@@ -104,6 +100,8 @@ def binarize(
             placement.without_link()
     if centre:
         settle_inputs(graph, placements)
+    for placement in placements:
+        placement.note_small_images(pad_values)
     if plan:
         return plan_of(model.name, made_of.name, calls, reasons, placements, moves)
     build_units(placements, pad_values)
@@ -132,6 +130,8 @@ def _decided(graph: Graph, choices: Choices) -> tuple[dict[Call, str], dict[Call
 def _refuse(graph: Graph, reasons: dict[Call, str]) -> None:
     if not reasons:
         raise UserError(f"{graph.name!r} has no convolution; Elastic-Link binarizes two-dimensional convolutions.")
+    if LARQS in reasons.values():
+        raise UserError(f"{graph.name!r} has binary layers of Larq's already; give the network in full precision.")
     some = "; ".join(f"{call.name!r}: {reason}" for call, reason in list(reasons.items())[:3])
     raise UserError(f"no convolution of {graph.name!r} can become binary ({some}); give a deeper one, or keep less.")
 
@@ -199,5 +199,3 @@ def _keeper(keep: Keep, graph: Graph) -> Callable[[Layer], bool]:
             raise UserError(f"keep={pattern!r} fits no convolution of {graph.name!r}; {closest(pattern, known)}")
         chosen |= found
     return chosen.__contains__
-
-

@@ -46,8 +46,11 @@ def _first_double(graph: Graph, of_call: Mapping[Call, Placement]) -> Placement 
 
 def _passes_on(call: Call) -> bool:
     """Whether a call gives what it reads, as dropout does at inference."""
-    return operators.is_moving(call) and len(call.inputs) == 1 and call.inputs[0].shape == call.output.shape and (
-        "Pooling" not in type(call.layer).__name__
+    return (
+        operators.is_moving(call)
+        and len(call.inputs) == 1
+        and call.inputs[0].shape == call.output.shape
+        and ("Pooling" not in type(call.layer).__name__)
     )
 
 

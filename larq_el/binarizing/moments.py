@@ -6,7 +6,7 @@ max-pool (93 % of +1 behind 2x2, 99 % behind 3x3) from one that reads a BatchNor
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cache, reduce
 from math import prod, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -90,7 +90,7 @@ def _behind_unit(placement: Placement, read: Moments) -> Moments:
     """What a unit gives; its convolution is normalized, or taken to be."""
     if not placement.is_linked:
         return UNIT
-    channels, filters = placement.calls[0].inputs[0].shape[-1], placement.conv.filters
+    channels, filters = placement.channels, placement.conv.filters
     strides = pair(placement.conv.strides)
     if max(strides) > 1:
         read = _largest_of(read, prod(strides))
@@ -117,7 +117,7 @@ def _mixture(parts: list[Moments]) -> Moments:
     return Moments(mean, sqrt(max(float(np.mean([part.magnitude**2 for part in parts])) - mean**2, 0.0)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _largest(count: int) -> Moments:
     """Of that many normal values the largest one."""
     draws = np.random.RandomState(0).randn(20_000, count).max(axis=1)

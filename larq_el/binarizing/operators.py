@@ -69,7 +69,8 @@ def is_sum(call: Call) -> bool:
 
 def is_product(call: Call) -> bool:
     """Whether a call multiplies two tensors."""
-    return (isinstance(call.layer, _layers.Multiply) or function_of(call) in PRODUCT_FUNCTIONS) and len(call.inputs) == 2
+    is_one = isinstance(call.layer, _layers.Multiply) or function_of(call) in PRODUCT_FUNCTIONS
+    return is_one and len(call.inputs) == 2
 
 
 def is_concatenation(call: Call) -> bool:
@@ -115,6 +116,11 @@ def is_any_convolution(call: Call) -> bool:
     """Whether a call is a convolution of one, two or three dimensions."""
     kinds = (_layers.Conv1D, _layers.Conv3D, _layers.SeparableConv1D)
     return is_convolution(call) or isinstance(call.layer, kinds)
+
+
+def has_kernel(call: Call) -> bool:
+    """Whether a call is a convolution or a dense layer."""
+    return is_any_convolution(call) or isinstance(call.layer, _layers.Dense)
 
 
 def is_binary_already(layer: Layer) -> bool:

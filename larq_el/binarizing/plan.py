@@ -51,8 +51,8 @@ class Plan(Shown):
     # Attributes
         model, method: their names.
         layers: in the order of the network.
-        dropped, moved, exchanged: names of activations: gone before signs; moved in front of a BatchNorm or into a unit;
-            with another in their place.
+        dropped, moved, exchanged: names of activations: gone before signs; moved in front of a BatchNorm or into a
+            unit; with another in their place.
     """
 
     model: str
@@ -111,11 +111,12 @@ class Plan(Shown):
     def _summary(self) -> str:
         binary = sum(layer.binary for layer in self.layers)
         before, after = (sum(getattr(layer, name) for layer in self.layers) for name in ("float_bytes", "bytes"))
-        text = f"{binary} of {len(self.layers)} layers become binary; their kernels take {before / 2**20:.2f} MiB now and "
-        text += f"{after / 2**20:.2f} MiB then"
+        text = f"{binary} of {len(self.layers)} layers become binary; "
+        text += f"all kernels take {before / 2**20:.2f} MiB now and {after / 2**20:.2f} MiB then"
         if self.macs and self.binary_macs is not None:
             text += f"; {self.binary_macs / self.macs:.1%} of {self.macs / 1e6:.0f}M multiply-accumulates become binary"
-        return f"{text}."
+        on_bits = sum(layer.binary and layer.role not in OF_RUNTIMES for layer in self.layers)
+        return f"{text}. LCE runs {on_bits} of them on bits."
 
 
 def _sum(macs: Any) -> int | None:
@@ -179,8 +180,9 @@ def _macs(calls: list[Call]) -> int | None:
     total = 0
     for call in calls:
         transposed = "Transpose" in type(call.layer).__name__
-        sizes = (call.inputs[0] if transposed else call.output).shape[1:-1]
-        if None in sizes:
+        shape = (call.inputs[0] if transposed else call.output).shape[1:-1]
+        sizes = [size for size in shape if size is not None]
+        if len(sizes) < len(shape):
             return None
         total += prod(sizes) * sum(prod(kernel.shape) for kernel in _kernels(call))
     return total

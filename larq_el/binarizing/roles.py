@@ -12,6 +12,7 @@ from larq_el.binarizing.graph import Call, Value
 from larq_el.errors import UserError
 from larq_el.zoo.methods import Method, Unit
 
+LARQS = "one of Larq's layers, with quantizers of its own"
 BITS = 32
 """LCE takes groups whose channels are a multiple of this."""
 
@@ -60,7 +61,7 @@ def why_float(call: Call, around: Surroundings, choices: Choices) -> str:
 def _why_not_understood(call: Call) -> str:
     layer = call.layer
     if operators.is_binary_already(layer):
-        return "one of Larq's layers, with quantizers of its own"
+        return LARQS
     if not operators.is_convolution(call) or "Transpose" in type(layer).__name__:
         return f"a {type(layer).__name__}: LCE has no binary one"
     if layer.data_format != "channels_last":
@@ -75,7 +76,7 @@ _KNOWN = ("Conv2D", "DepthwiseConv2D")
 
 def _why_depthwise_float(layer: Layer, choices: Choices) -> str:
     if choices.depthwise == "float":
-        return "depthwise: so networks are more accurate (depthwise='binary' is the other choice)"
+        return "depthwise: more accurate in float; depthwise='binary' is the other choice"
     if max(layer.strides) > 1:
         return "depthwise with a stride, in full precision in the paper"
     if layer.depth_multiplier > 1:

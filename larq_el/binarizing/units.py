@@ -46,9 +46,14 @@ class Placement:
         return self.calls[0].layer
 
     @property
+    def channels(self) -> int:
+        """Of its input."""
+        return int(self.calls[0].inputs[0].shape[-1] or 0)
+
+    @property
     def is_identity_link(self) -> bool:
         """Whether it adds its input as it is."""
-        same = self.conv.filters == self.calls[0].inputs[0].shape[-1] and pair(self.conv.strides) == (1, 1)
+        same = self.conv.filters == self.channels and pair(self.conv.strides) == (1, 1)
         unpadded = self.conv.padding == "valid" and any(self.conv.border)
         return same and not unpadded and self.is_linked and not self.normalized
 
@@ -60,6 +65,19 @@ class Placement:
     def centred(self) -> None:
         """Puts a BatchNorm before the sign alone."""
         self.unit = replace(self.unit, steps=("centre", *self.unit.steps))
+
+    def note_small_images(self, pad_values: float) -> None:
+        """Notes where LCE's fast kernels fail: zero-padded windows that are larger than their images."""
+        if self.conv.padding != "same" or pad_values != 0 or self.conv.depthwise:
+            return
+        for call in self.calls:
+            sizes = call.inputs[0].shape[1:3]
+            if any(size is not None and size <= border for size, border in zip(sizes, self.conv.border, strict=True)):
+                self.notes.append(
+                    f"LCE's fast kernels fail on images of {sizes[0]}x{sizes[1]}, smaller than its window: take larger "
+                    "ones, or pad_values=1"
+                )
+                return
 
     def without_link(self) -> None:
         """Takes the link away."""
@@ -84,7 +102,8 @@ def place(graph: Graph, roles: Mapping[Call, str], units: Mapping[Call, Unit]) -
     for layer, calls in by_layer.items():
         norm, with_relu = _norm_behind(calls, around, swaps)
         conv = _conv(layer, calls[0], taken - {calls[0].name, "" if norm is None else norm.name})
-        placements.append(Placement(calls, roles[calls[0]], _fitted(units[calls[0]], conv, calls[0], with_relu), conv, norm, []))
+        unit = _fitted(units[calls[0]], conv, calls[0], with_relu)
+        placements.append(Placement(calls, roles[calls[0]], unit, conv, norm, []))
     graph.replace(swaps)
     graph.prune()
     return placements
@@ -117,9 +136,9 @@ def _conv(layer: Layer, call: Call, taken: set[str]) -> Conv:
     name = call.name.removesuffix("_conv")
     if any(other.startswith(f"{name}_") for other in taken):
         name = call.name
-    depthwise, channels = operators.is_depthwise(layer), call.inputs[0].shape[-1]
+    depthwise = operators.is_depthwise(layer)
     return Conv(
-        channels if depthwise else layer.filters,
+        int(call.output.shape[-1] or 0),
         _one_or_two(layer.kernel_size),
         _one_or_two(layer.strides),
         name,

@@ -12,6 +12,7 @@ from larq_el.errors import UserError, closest
 
 COMMANDS = {
     "zoo": "List the models and the recipes, show one, or pack weights.",
+    "binarize": "Make any Keras model binary, or plan it.",
     "train": "Train a model by the stages of a recipe.",
     "evaluate": "Measure the accuracy of a model or a flatbuffer.",
     "predict": "Say what is in images, by a model or a flatbuffer.",

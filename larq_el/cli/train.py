@@ -64,7 +64,10 @@ def _numbers(param: click.Parameter, values: tuple[str, ...], kind: Any) -> Mapp
 @_per_stage("latent-scale", float)
 @click.option("--quick", is_flag=True, help="Each stage for one epoch of 512 images: does it run at all?")
 @click.option(
-    "--teacher", type=options.FILE, help="A trained .keras or .h5 model in the place of the recipe's teacher."
+    "--teacher",
+    type=options.FILE,
+    help="A trained .keras or .h5 model in the place of the recipe's teacher.  [default: of a binarized MODEL the "
+    "float one beside it]",
 )
 @click.option("--weights", type=options.FILE, help="A .keras or .h5 model to start from; its classes may be others.")
 @click.option("--freeze", "frozen", multiple=True, metavar="PATTERN", help="Layers to leave as they are: 'stem_*'.")

@@ -64,11 +64,9 @@ class ActivationScale(keras.layers.Layer):
         """K of `inputs`. What training computes is the same in fewer passes over memory."""
         window, strides = _pair(self.kernel_size), _pair(self.strides)
         if max(window) == 1 and max(strides) > 1:
-            if training:
-                # the slice's gradient takes three passes, this one's a third of them
-                inputs = tf.nn.max_pool2d(inputs, 1, strides, "SAME")
-            else:
-                inputs = inputs[:, :: strides[0], :: strides[1]]
+            # the slice's gradient takes three passes, the pool's a third of them
+            sliced = inputs[:, :: strides[0], :: strides[1]]
+            inputs = tf.nn.max_pool2d(inputs, 1, strides, "SAME") if training else sliced
         scale = _magnitude(inputs) if training else tf.reduce_mean(tf.abs(inputs), axis=-1, keepdims=True)
         if max(window) > 1:
             # a convolution and not an average pool: that divides by the number of pixels inside the image at the border

@@ -28,7 +28,11 @@ def block_ends(model: Model) -> dict[str, Any]:
     ends: dict[str, Any] = {}
     joints: dict[str, Any] = {}
     for layer in model.layers:  # in the order of computation: the last one of a block is its end
-        if len(layer.inbound_nodes) != 1 or isinstance(layer.output, list | tuple | dict) or layer.output.shape.rank != 4:
+        if (
+            len(layer.inbound_nodes) != 1
+            or isinstance(layer.output, list | tuple | dict)
+            or layer.output.shape.rank != 4
+        ):
             continue
         if found := BLOCK.match(layer.name):
             ends[found[1]] = layer.output

@@ -9,6 +9,7 @@ from larq_el._keras import Model, keras
 from larq_el.errors import UserError
 from larq_el.levels import rebuilt
 from larq_el.models.loading import load_model
+from larq_el.models.original import original_beside
 from larq_el.training.transfer import hand_on, named_weights
 from larq_el.zoo.recipes import Recipe
 from larq_el.zoo.recipes.stage import FLOAT, STUDENT, TEACHER
@@ -22,7 +23,8 @@ def networks_of(
     # Arguments
         recipe: see `larq_el.zoo.recipes`.
         model: the student's name in the zoo, or the file that it was read from.
-        teacher: file of a trained teacher, which takes the place of the stage that trains one.
+        teacher: file of a trained teacher, which takes the place of the stage that trains one; None for the float
+            network that `larq-el binarize` left beside the student's file, if there is one.
         imports: of `larq_el.models.loading.load_model`, for the teacher.
         seed: of the initial weights.
         shape: `input_shape`, `classes` and `width` of `larq_el.zoo.create_model`.
@@ -39,6 +41,8 @@ def networks_of(
     'resnet18'
     """
     found: dict[str, Model] = {}
+    if teacher is None and any(stage.teacher for stage in recipe.stages):
+        teacher = original_beside(model)
     if teacher is not None:
         found[TEACHER] = load_model(teacher, imports=imports)
         recipe = recipe.taught()

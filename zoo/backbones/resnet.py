@@ -79,9 +79,9 @@ def basic_block(x: Tensor, filters: int, strides: int, method: Method, options: 
     """Two 3x3, each with its own shortcut (Bi-Real) or with one around both (He et al.)."""
     first, last = Conv(filters, 3, strides, f"{name}_first"), Conv(filters, 3, 1, f"{name}_last")
     if method.shortcut_per_conv:
-        for conv, role in ((first, "basic"), (last, "basic_last")):
+        for conv, role, stride in ((first, "basic", strides), (last, "basic_last", 1)):
             y = conv_unit(x, conv, method.units[role], options.pad_values)
-            y = keras.layers.Add(name=f"{conv.name}_add")([y, shortcut(x, filters, conv.strides, method, conv.name)])
+            y = keras.layers.Add(name=f"{conv.name}_add")([y, shortcut(x, filters, stride, method, conv.name)])
             x = activate(y, method, conv.name)
         return x
     y = conv_unit(x, first, method.units["basic"], options.pad_values)

@@ -6,7 +6,6 @@ from typing import Any
 
 from larq_el.zoo.methods import Unit
 
-
 Pixels = int | tuple[int, int]
 """One number, or height and width."""
 
