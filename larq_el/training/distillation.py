@@ -15,8 +15,10 @@ SMALL = 1e-7
 
 
 def block_ends(model: Model) -> dict[str, Any]:
-    """The outputs of a model's blocks, (N, H, W, C) each, by the blocks' names; of a model that is not of the zoo those of
-    its sums, concatenations and max-pools, which `larq_el.binarize` leaves their names.
+    """The outputs of a model's blocks, (N, H, W, C) each, by the blocks' names.
+
+    Of a model that is not of the zoo: the outputs of its sums, concatenations and max-pools, which keep their names in
+    `larq_el.binarize`.
 
     >>> from larq_el import zoo
     >>> list(block_ends(zoo.ResNet18(input_shape=(32, 32, 3), width=0.125)))[:2]
@@ -28,15 +30,9 @@ def block_ends(model: Model) -> dict[str, Any]:
     ends: dict[str, Any] = {}
     joints: dict[str, Any] = {}
     for layer in model.layers:  # in the order of computation: the last one of a block is its end
-        if (
-            len(layer.inbound_nodes) != 1
-            or isinstance(layer.output, list | tuple | dict)
-            or layer.output.shape.rank != 4
-        ):
-            continue
-        if found := BLOCK.match(layer.name):
+        if (found := BLOCK.match(layer.name)) and len(layer.output.shape) == 4:
             ends[found[1]] = layer.output
-        elif isinstance(layer, JOINTS):
+        elif isinstance(layer, JOINTS) and len(layer.inbound_nodes) == 1 and len(layer.output.shape) == 4:
             joints[layer.name] = layer.output
     return ends or joints
 
