@@ -4,6 +4,7 @@ import numpy as np
 
 from larq_el._keras import Layer, Model, tf
 from larq_el.binarizing.units import Placement
+from larq_el.zoo.steps import CONVOLVING
 
 LATENT_SCALE = 0.1
 """Largest magnitude of a latent kernel. Those that fill the clipping range [-1, 1] hardly ever change their signs."""
@@ -27,12 +28,15 @@ def start_from_float(model: Model, placements: list[Placement], latent_scale: fl
         largest = np.abs(kernel).max()
         conv.set_weights([kernel * (latent_scale / largest if largest > 0 else 1.0), *conv.get_weights()[1:]])
         steps = placement.unit.steps
-        if "norm" in steps and steps.index("norm") > steps.index("conv"):
+        convolution = next(index for index, step in enumerate(steps) if step in CONVOLVING)
+        if "norm" in steps[convolution:]:
             _start_norm(model.get_layer(f"{placement.conv.name}_bn"), placement.norm, _variance(conv))
 
 
 def _variance(conv: Layer) -> np.ndarray:
     """Of each output channel of a binary convolution, where its input's signs are random."""
+    if hasattr(conv, "quantized_kernels"):  # of several bases
+        return np.sum([np.square(kernel).sum(axis=(0, 1, 2)) for kernel in conv.quantized_kernels()], axis=0)
     depthwise = hasattr(conv, "depthwise_quantizer")
     quantizer = conv.depthwise_quantizer if depthwise else conv.kernel_quantizer
     kernel = np.asarray(quantizer(tf.constant(conv.get_weights()[0])))
