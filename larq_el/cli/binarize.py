@@ -1,6 +1,7 @@
 """`larq-el binarize`."""
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def _save(model: Any, path: Path) -> None:
     from larq_el.errors import first_line
     from larq_el.files import write_output
 
-    with tempfile.TemporaryDirectory() as folder:  # HDF5 wants to lock its file itself
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():  # HDF5 wants to lock its file itself
+        warnings.simplefilter("ignore")  # Keras's, that HDF5 is old
         temporary = Path(folder) / path.name
         try:
             model.save(temporary)

@@ -150,7 +150,8 @@ def _print_recipe(recipe: Any) -> None:
         for stage in recipe.stages
     ]
     print_rows(recipe.name, ["stage", "network", "epochs", "batch", "optimizer", "starts from", "teacher"], rows)
-    click.echo(f"{recipe.summary} Made for {', '.join(recipe.models)}; sources in larq_el/zoo/recipes.")
+    made_for = ", ".join(recipe.models) or "what larq-el binarize makes"
+    click.echo(f"{recipe.summary} Made for {made_for}; sources in larq_el/zoo/recipes.")
 
 
 @command.command("pack")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from larq_el.zoo.recipes import (
     abc_net,
     bi_real,
+    binarized,
     binary_e,
     ci_net,
     elastic_link,
@@ -34,6 +35,7 @@ _MODULES = (
     ci_net,
     mobinet,
     full_precision,
+    binarized,
 )
 RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
     {recipe.name: recipe for module in _MODULES for recipe in module.RECIPES}

@@ -21,7 +21,7 @@ class Recipe:
         name: of `larq-el train --recipe`.
         stages: the last one gives the network.
         summary: one sentence for lists.
-        models: shell patterns of the models that it was made for; others may be trained with it too.
+        models: shell patterns of the models of the zoo that it was made for; others may be trained with it too.
 
     # Raises
         ValueError: where there is no stage, two have one name, or one takes something from a stage that is not before
