@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from larq_el._keras import tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.analysis import Surroundings
-from larq_el.binarizing.graph import Call, Graph, Value
+from larq_el.binarizing.graph import Call, Graph, Value, values_in
 from larq_el.zoo.methods import Method, Unit
 from larq_el.zoo.unit import apply_steps
 
@@ -30,6 +30,7 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
       has them there (EL-MobileNet).
     - directly behind a unit that has a ReLU of its own they are that one.
     - ReLUs between the last binary convolution and the head go, as in the zoo.
+    - what the model gives as an output keeps its activation.
     - an exact GELU becomes the one by tanh: LCE's converter has no error function.
 
     # Arguments
@@ -40,20 +41,27 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
     around, moves = Surroundings(graph), Moves()
     signs = _reaching_signs(around, units)
     swaps: dict[Value, Value] = {}
-    norms = {call: norm for call in graph.calls if (norm := _norm_to_precede(call, around, method)) is not None}
+    # the graph changes below, and its surroundings with it: all of them are asked first
+    in_unit = {call for call in graph.calls if operators.is_relu(call) and _has_own(call, units)}
+    in_the_way = {
+        call
+        for call in graph.calls
+        if operators.is_relu(call) and (call.output in signs or _is_before_head(call, around, units, method))
+    }
+    norms = {call: norm for call in in_the_way if (norm := _norm_to_precede(call, around, method)) is not None}
     for call in graph.calls:
         if operators.is_exact_gelu(call):
             call.make = _tanh_gelu
             moves.exchanged.append(call.name)
-        elif operators.is_relu(call) and _has_own(call, units):
+        elif call in in_unit:
             swaps[call.output] = call.inputs[0]
             moves.moved.append(call.name)
-        elif operators.is_relu(call) and (call.output in signs or _is_before_head(call, around, units, method)):
+        elif call in in_the_way:
             _settle_relu(call, norms.get(call), method, swaps, moves)
         elif call.output in signs and (x := operators.self_gated(call)) is not None:
             swaps[call.output] = x
             moves.dropped.append(call.name)
-    graph.replace(swaps)
+    graph.replace(swaps, outputs=False)
     return moves
 
 
@@ -107,7 +115,7 @@ def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Val
     for call in reversed(around.graph.calls):
         if call in units:
             found.add(call.inputs[0])
-        elif call.output in found:
+        elif any(value in found for value in values_in(call.outputs)):
             if operators.is_relu(call) or operators.is_moving(call) or operators.is_sum(call):
                 found.update(call.inputs)
             elif (main := _multiplied(call, around)) is not None:

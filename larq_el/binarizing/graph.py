@@ -86,11 +86,12 @@ class Graph:
                 found[value].append(call)
         return found
 
-    def replace(self, swaps: Mapping[Value, Value]) -> None:
+    def replace(self, swaps: Mapping[Value, Value], *, outputs: bool = True) -> None:
         """Lets everything that reads a value read another one.
 
         # Arguments
             swaps: from values to those that take their place, which may be swapped themselves.
+            outputs: whether the model gives the others too.
         """
 
         def swapped(leaf: Any) -> Any:
@@ -101,7 +102,8 @@ class Graph:
         for call in self.calls:
             if any(value in swaps for value in call.inputs):
                 call.args, call.kwargs = tf.nest.map_structure(swapped, (call.args, call.kwargs))
-        self.outputs = tf.nest.map_structure(swapped, self.outputs)
+        if outputs:
+            self.outputs = tf.nest.map_structure(swapped, self.outputs)
 
     def prune(self) -> None:
         """Drops the calls that no output needs, and orders the others."""

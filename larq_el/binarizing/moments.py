@@ -30,14 +30,22 @@ POINTS = np.array([NormalDist().inv_cdf((index + 0.5) / 256) for index in range(
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and standard deviation."""
+    """Mean and standard deviation.
+
+    # Attributes
+        mean, std: see there.
+        known: part of the values that are not negative, where an activation says it; None for a normal distribution's.
+    """
 
     mean: float
     std: float
+    known: float | None = None
 
     @property
     def share(self) -> float:
         """Part of the values that are not negative."""
+        if self.known is not None:
+            return self.known
         return 1 - NormalDist(self.mean, max(self.std, 1e-9)).cdf(0)
 
     @property
@@ -174,7 +182,7 @@ def _computed(call: Call, read: Moments) -> Moments:
         lambda leaf: points if isinstance(leaf, Value) else leaf, (call.args, call.kwargs)
     )
     values = np.asarray((call.make or _stateless(call))(*args, **kwargs))
-    return Moments(float(values.mean()), float(values.std()))
+    return Moments(float(values.mean()), float(values.std()), float(np.mean(values >= 0)))
 
 
 def _stateless(call: Call) -> Any:

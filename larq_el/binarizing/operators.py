@@ -19,10 +19,18 @@ MOVING = (
     _layers.GaussianDropout,
     _layers.GaussianNoise,
     _layers.ActivityRegularization,
+    _layers.Reshape,
+    _layers.Permute,
 )
 """Layers behind which a value that is never negative is still never negative."""
 CONCATENATING = ("concat", "compat.v1.concat", "keras.backend.concatenate")
-MOVING_FUNCTIONS = (*CONCATENATING, "identity", "pad", "compat.v1.pad", "nn.dropout", "stop_gradient")
+MOVING_FUNCTIONS = (
+    *CONCATENATING,
+    *("identity", "stop_gradient", "nn.dropout", "cast", "pad", "compat.v1.pad", "nn.max_pool2d", "nn.avg_pool2d"),
+    *("reshape", "transpose", "compat.v1.transpose", "keras.backend.permute_dimensions", "keras.backend.reshape"),
+    *("split", "slice", "strided_slice", "__operators__.getitem", "gather", "tile", "repeat", "roll", "image.resize"),
+    *("nn.depth_to_space", "nn.space_to_depth", "expand_dims", "squeeze", "stack", "unstack", "broadcast_to"),
+)
 SUMS = ("Add", "CustomScaleLayer")
 """Names of layers that add; the second is that of InceptionResNetV2 in `tf.keras.applications`."""
 SUM_FUNCTIONS = ("__operators__.add", "math.add", "math.add_n")
@@ -113,9 +121,9 @@ def is_convolution(call: Call) -> bool:
 
 
 def is_any_convolution(call: Call) -> bool:
-    """Whether a call is a convolution of one, two or three dimensions."""
-    kinds = (_layers.Conv1D, _layers.Conv3D, _layers.SeparableConv1D)
-    return is_convolution(call) or isinstance(call.layer, kinds)
+    """Whether a call is a convolution of one, two or three dimensions, perhaps inside a TimeDistributed."""
+    kinds = (_layers.Conv1D, _layers.Conv2D, _layers.Conv3D, _layers.SeparableConv1D)
+    return is_convolution(call) or isinstance(getattr(call.layer, "layer", call.layer), kinds)
 
 
 def has_kernel(call: Call) -> bool:

@@ -145,7 +145,8 @@ def plan_of(
     for call in calls:
         uses.setdefault(id(call.layer), []).append(call)
     layers = tuple(_layer(same, reasons, of_call.get(same[0])) for same in uses.values())
-    return Plan(model, method, layers, tuple(moves.dropped), tuple(moves.moved), tuple(moves.exchanged))
+    dropped, moved, exchanged = (tuple(dict.fromkeys(names)) for names in (moves.dropped, moves.moved, moves.exchanged))
+    return Plan(model, method, layers, dropped, moved, exchanged)
 
 
 def _layer(calls: list[Call], reasons: dict[Call, str], placement: Placement | None) -> LayerPlan:
@@ -172,7 +173,8 @@ def _notes(placement: Placement) -> list[str]:
 
 def _kernels(call: Call) -> list[Any]:
     names = ("depthwise_kernel", "pointwise_kernel", "kernel")
-    found = [getattr(call.layer, name, None) for name in names]
+    layer = getattr(call.layer, "layer", call.layer)  # of a TimeDistributed
+    found = [getattr(layer, name, None) for name in names]
     return [kernel for kernel in found if kernel is not None]
 
 

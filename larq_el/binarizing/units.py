@@ -16,6 +16,19 @@ from larq_el.zoo.unit import conv_unit
 
 LINKS = ("link", "pooled_sum")
 """Steps that add the unit's own input."""
+SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "conv": ("conv", "group"),
+    "ternary_conv": ("conv", "thresholds"),
+    "abc_conv": ("conv", "shifts", "group"),
+    "k": ("scale", "scaled"),
+    "norm": ("bn",),
+    "link": ("link", "link_crop", "link_pool"),
+    "link_alone": ("link",),
+    "pooled_sum": ("add", "link_crop", "shortcut_pool"),
+    "rprelu": ("bias_in", "prelu", "bias_out"),
+    "rescale": ("rescale_pool", "rescale_relu", "rescale_sigmoid", "rescaled"),
+}
+"""What the names of a step's layers end with, where that is not the step's own name."""
 
 
 @dataclass
@@ -101,7 +114,7 @@ def place(graph: Graph, roles: Mapping[Call, str], units: Mapping[Call, Unit]) -
     placements = []
     for layer, calls in by_layer.items():
         norm, with_relu = _norm_behind(calls, around, swaps)
-        conv = _conv(layer, calls[0], taken - {calls[0].name, "" if norm is None else norm.name})
+        conv = _conv(layer, calls[0], _name(calls[0], units[calls[0]], norm, taken))
         unit = _fitted(units[calls[0]], conv, calls[0], with_relu)
         placements.append(Placement(calls, roles[calls[0]], unit, conv, norm, []))
     graph.replace(swaps)
@@ -131,11 +144,8 @@ def _to_norm(call: Call, around: Surroundings) -> list[Call]:
     return [reader, behind] if behind is not None and operators.is_batch_norm(behind) else []
 
 
-def _conv(layer: Layer, call: Call, taken: set[str]) -> Conv:
-    """The geometry of a convolution, and the name that its unit's layers begin with."""
-    name = call.name.removesuffix("_conv")
-    if any(other.startswith(f"{name}_") for other in taken):
-        name = call.name
+def _conv(layer: Layer, call: Call, name: str) -> Conv:
+    """The geometry of a convolution."""
     depthwise = operators.is_depthwise(layer)
     return Conv(
         int(call.output.shape[-1] or 0),
@@ -147,6 +157,22 @@ def _conv(layer: Layer, call: Call, taken: set[str]) -> Conv:
         dilation=_one_or_two(layer.dilation_rate),
         groups=1 if depthwise else layer.groups,
     )
+
+
+def suffixes(unit: Unit) -> list[str]:
+    """What the names of a unit's layers may end with."""
+    return ["centre", "input_bn", *(suffix for step in unit.steps for suffix in SUFFIXES.get(step, (step,)))]
+
+
+def _name(call: Call, unit: Unit, norm: Layer | None, taken: set[str]) -> str:
+    """What the names of a unit's layers begin with, so that none of them is taken; those that it may use are then."""
+    others = taken - {call.name, "" if norm is None else norm.name}
+    name, number = call.name.removesuffix("_conv"), 1
+    while any(f"{name}_{suffix}" in others for suffix in suffixes(unit)):
+        number += 1
+        name = f"{call.name}_{number}"
+    taken.update(f"{name}_{suffix}" for suffix in suffixes(unit))
+    return name
 
 
 def _one_or_two(pixels: Any) -> Any:

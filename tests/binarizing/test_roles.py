@@ -222,3 +222,49 @@ def test_a_method_without_a_unit_for_a_role_says_so():
     model = classified(image, conv(x, 32))
     with pytest.raises(ValueError, match="method 'tbn' does not say what a 'depthwise' convolution such as 'odd'"):
         binarize(model, "tbn", depthwise="binary")
+
+
+def test_a_relu_behind_which_pixels_only_move_goes():
+    """A channel shuffle, as ShuffleNet's."""
+    image, x = start()
+    x = layers.ReLU(name="shuffled")(layers.Conv2D(32, 3, padding="same", name="one")(x))
+    x = layers.Reshape((32, 32, 32))(layers.Permute((1, 2, 4, 3))(layers.Reshape((32, 32, 4, 8))(x)))
+    left, right = tf.split(x, 2, axis=-1)
+    x = tf.concat([layers.Conv2D(32, 1, name="left")(left), right], axis=-1)
+    assert "shuffled" in binarize(classified(image, conv(x, 48)), plan=True).dropped
+
+
+def test_a_sign_behind_a_relu_that_stays_is_centred():
+    image, x = start()
+    x = layers.ReLU(name="scaled")(layers.BatchNormalization()(x)) * 2.0 + 1.0
+    plan = binarize(classified(image, conv(x, 32, name="behind")), plan=True)
+    assert "scaled" not in plan.dropped
+    assert {layer.name: layer.why for layer in plan.layers}["behind"].startswith("its sign is centred")
+
+
+def test_an_output_keeps_its_relu():
+    image, x = start()
+    features = layers.ReLU(name="features")(layers.BatchNormalization()(layers.Conv2D(32, 3, padding="same")(x)))
+    classes = layers.Dense(3)(layers.GlobalAveragePooling2D()(conv(features, 32)))
+    made = binarize(keras.Model(image, [features, classes]))
+    found = made(np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype(np.float32))[0]
+    assert np.min(found) == 0
+    assert made.get_layer("features").output is made.outputs[0]
+
+
+def test_convolutions_inside_a_wrapper_are_named():
+    frames = keras.Input((4, 16, 16, 3))
+    x = layers.TimeDistributed(layers.Conv2D(32, 3, padding="same"), name="frames")(frames)[:, 0]
+    found = planned(classified(frames, conv(x, 32, name="binary")))
+    assert found["frames"].why == "a TimeDistributed: LCE has no binary one"
+    assert found["frames"].macs == 4 * 16 * 16 * 9 * 3 * 32
+    assert found["binary"].binary
+
+
+def test_a_frozen_backbone_is_opened():
+    backbone = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(64, 64, 3), alpha=0.35)
+    backbone.trainable = False
+    image = keras.Input((64, 64, 3))
+    made = binarize(classified(image, backbone(image, training=False)))
+    assert made.get_layer("block_2_expand_conv").trainable
+    assert not made.get_layer("Conv1").trainable

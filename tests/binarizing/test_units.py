@@ -5,7 +5,11 @@ import pytest
 
 from larq_el import binarize
 from larq_el._keras import keras, tf
+from larq_el.binarizing.units import suffixes
 from larq_el.layers import ElasticLink
+from larq_el.zoo.methods import METHODS
+from larq_el.zoo.steps import Conv
+from larq_el.zoo.unit import conv_unit
 
 layers = keras.layers
 
@@ -244,3 +248,32 @@ def test_a_model_of_keras_3_is_refused():
     model = keras3.Sequential([keras3.Input((16, 16, 3)), keras3.layers.Conv2D(3, 3)])
     with pytest.raises(ValueError, match=r"the model is one of Keras 3 .*TF_USE_LEGACY_KERAS=1"):
         binarize(model)
+
+
+def test_names_of_units_never_collide():
+    made = binarize(
+        network(
+            layers.Conv2D(32, 3, padding="same", name="b"),
+            layers.Conv2D(32, 3, padding="same", name="b_conv"),
+            layers.BatchNormalization(name="b_link"),
+            layers.LeakyReLU(name="b_bn"),
+            layers.Conv2D(32, 1, name="b_conv_conv"),
+        )
+    )
+    assert [layer.name for layer in made.layers if isinstance(layer, ElasticLink)] == [
+        "b_2_link",
+        "b_conv_2_link",
+        "b_conv_link",
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_all_names_that_units_use_are_known(method):
+    image = keras.Input((8, 8, 32))
+    for role, unit in method.units.items():
+        conv = Conv(32, 3, 1, f"u_{role}", depthwise="depthwise" in role, padding="valid")
+        before = {layer.name for layer in keras.Model(image, image).layers}
+        output = conv_unit(image, conv, unit, 0.0)
+        names = {layer.name for layer in keras.Model(image, output).layers} - before
+        known = {f"u_{role}_{suffix}" for suffix in (*suffixes(unit), "image_bn", "second_bn")}
+        assert {name for name in names if not name.startswith("tf.")} <= known
