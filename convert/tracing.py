@@ -99,16 +99,17 @@ def _save_inference(model: Model, folder: str, free_batch: bool) -> None:
         for tensor, name in zip(model.inputs, _arguments(model), strict=True)
     ]
 
-    @tf.function(input_signature=inputs)
+    @tf.function(input_signature=inputs, autograph=False)
     def serve(*tensors: Any) -> Any:
         return model(tf.nest.pack_sequence_as(model.input, tensors), training=False)
 
-    _check_constant(model, serve.get_concrete_function().graph)
+    traced = serve.get_concrete_function()
+    _check_constant(model, traced.graph)
     module = tf.Module()
     module.weights = model.weights
     # tracing the gradients of each sign takes a time that grows with the square of the network
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, folder, signatures=serve, options=options)
+    tf.saved_model.save(module, folder, signatures=traced, options=options)
 
 
 def _check_constant(model: Model, graph: Any) -> None:
