@@ -61,17 +61,18 @@ def cause(error: BaseException, native: str = "") -> str:
     text = str(error)
     printed = _NATIVE.search(native)
     raised = _RAISED.findall(text)
+    layer = _LAYER.findall(text)
+    where = f"layer {layer[-1][0]!r} ({layer[-1][1]}): " if layer else ""
     if printed:
         reason = printed[1]
     elif raised and first_line(error).endswith((":", ".", "in user code")):
-        layer = _LAYER.findall(text)
-        reason = f"{': '.join(raised[-1])}"
-        reason = f"layer {layer[-1][0]!r} ({layer[-1][1]}): {reason}" if layer else reason
+        reason = f"{where}{': '.join(raised[-1])}"
     elif first_line(error).startswith(("Exception encountered", "Error when deserializing")):
         # Keras: what it did, and in a paragraph of its own why that failed
         parts = [line.strip() for line in text.split("\n") if line.strip()]
         marked = next((part for part in parts if part.startswith("Exception encountered: ")), "")
         reason = marked.removeprefix("Exception encountered: ") or (parts[1] if len(parts) > 1 else parts[0])
+        reason = reason if reason.startswith("Exception encountered") else f"{where}{reason}"
     else:
         reason = first_line(error)
     return reason.strip()[:LONGEST].rstrip(" .:")
