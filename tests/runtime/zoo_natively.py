@@ -18,6 +18,7 @@ from larq_el.convert import convert
 from larq_el.convert.quantization.names import FLOAT_OPS, STATIC
 from larq_el.errors import UserError, first_line
 from larq_el.introspection import has_binary_kernel, leaf_layers
+from larq_el.tflite.runtimes import OWN
 
 
 def fault_of(model: keras.Model, float_ops: str, images: np.ndarray) -> str:
@@ -29,7 +30,7 @@ def fault_of(model: keras.Model, float_ops: str, images: np.ndarray) -> str:
     if report.lost or report.faulty:
         return f"{len(report.lost)} convolutions are lost, {len(report.faulty)} faulty"
     is_binary = any(has_binary_kernel(layer) for layer in leaf_layers(model))
-    if is_binary and "native" not in report.proof.runtimes:
+    if is_binary and OWN not in report.proof.runtimes:
         return f"it was proven in {', '.join(report.proof.runtimes)} alone"
     return ""
 
