@@ -49,6 +49,7 @@ COLUMNS = {
     "bits": "as LceBconv2d",
     "share": "MACs on bits",
     "links": "links",
+    "settled": "signs centred, inputs normalized, links left out",
     "positive": "+1, mean (least to most)",
     "largest": "largest value",
     "dead": "kernels without gradient",
@@ -70,7 +71,10 @@ def one(name: str, runs: int) -> dict[str, str]:
     float_model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
     plan, made = binarize(float_model, plan=True), binarize(float_model)
     images = np.random.default_rng(0).uniform(0, 255, (4, size, size, 3)).astype(np.float32)
+    reasons = [layer.why for layer in plan.layers if layer.binary]
+    settled = [sum(what in reason for reason in reasons) for what in ("sign is centred", "is normalized", "no link")]
     row = {
+        "settled": ", ".join(map(str, settled)),
         "binary": str(sum(layer.binary for layer in plan.layers)),
         "share": f"{(plan.binary_macs or 0) / (plan.macs or 1):.1%}",
         "links": str(sum(isinstance(layer, ElasticLink) for layer in made.layers)),
