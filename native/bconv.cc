@@ -10,7 +10,7 @@ constexpr size_t kExpandWords = 1 << 12;  // that a thread expands at once
 
 Bconv::Bconv(const BconvAttributes& attributes, tfl::Type output_type, const BinaryKernel& kernel)
     : Conv("LceBconv2d", weights_, kernel,
-           {kernel.mr, kernel.run, kernel.activation_bytes, kBitsPerWord, kChunkPixels, false}),
+           {kernel.mr, kernel.run, kernel.activation_bytes, kBitsPerWord, kChunkPixels, false, false}),
       attributes_(attributes),
       output_type_(output_type) {}
 

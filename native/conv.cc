@@ -173,7 +173,8 @@ Rows Conv::run_group(size_t block, size_t first, int pixels, const Worker& worke
   for (int done = 0; done < pixels; done += mr, input.pixels += mr * weights_.taps()) {
     walk_.run(input, worker.acc + done * kBlock);
   }
-  Rows rows = {worker.acc, nullptr, pixels, weights_.block(block).channels};
+  const float* scales = walk_.has_scales ? worker.scales + first : nullptr;
+  Rows rows = {worker.acc, nullptr, pixels, weights_.block(block).channels, scales};
   const int32_t* const* corrections = worker.corrections + first;
   for (int i = 0; i < pixels && is_corrected_; ++i) {
     worker.shifted[i] = corrections[i] == nullptr ? nullptr : corrections[i] + block * kBlock;

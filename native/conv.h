@@ -37,6 +37,7 @@ class Conv : public Op {
     int chunk_pixels;     // for which a thread computes all output channels
     bool blocks_outside;  // a block for all pixels of a chunk, so that its weights stay in the first-level cache; or
                           // all blocks for a few pixels, so that reals stream through memory in order
+    bool has_scales;      // whether sums have a scale, which `correct` stores
   };
 
   struct Pixel {  // a position in the output
