@@ -54,7 +54,7 @@ void Conv::size_chunks(int threads) {
   if (chunk_tiles_ < 1) chunk_tiles_ = 1;
   const size_t slots = chunk_tiles_ * mr, group = kGroupTiles * mr;
   worker_bytes_ = align_up(slots * weights_.taps() * sizeof(void*)) + align_up(slots * sizeof(void*)) +
-                  align_up(group * sizeof(void*)) + align_up(slots * sizeof(float)) +
+                  align_up(group * sizeof(void*)) + align_up(slots * sizeof(SumScale)) +
                   align_up(group * kBlock * sizeof(int32_t)) + align_up(slots * kLanes * sizeof(float)) +
                   align_up(group * sizeof(uint64_t));
 }
@@ -72,7 +72,7 @@ Conv::Worker Conv::worker(const Run& run, int index) const {
   worker.pointers = static_cast<const void**>(take(slots * weights_.taps() * sizeof(void*)));
   worker.corrections = static_cast<const int32_t**>(take(slots * sizeof(void*)));
   worker.shifted = static_cast<const int32_t**>(take(group * sizeof(void*)));
-  worker.scales = static_cast<float*>(take(slots * sizeof(float)));
+  worker.scales = static_cast<SumScale*>(take(slots * sizeof(SumScale)));
   worker.acc = static_cast<int32_t*>(take(group * kBlock * sizeof(int32_t)));
   worker.lanes = static_cast<float*>(take(slots * kLanes * sizeof(float)));
   worker.masks = static_cast<uint64_t*>(take(group * sizeof(uint64_t)));
@@ -173,7 +173,7 @@ Rows Conv::run_group(size_t block, size_t first, int pixels, const Worker& worke
   for (int done = 0; done < pixels; done += mr, input.pixels += mr * weights_.taps()) {
     walk_.run(input, worker.acc + done * kBlock);
   }
-  const float* scales = walk_.has_scales ? worker.scales + first : nullptr;
+  const SumScale* scales = walk_.has_scales ? worker.scales + first : nullptr;
   Rows rows = {worker.acc, nullptr, pixels, weights_.block(block).channels, scales};
   const int32_t* const* corrections = worker.corrections + first;
   for (int i = 0; i < pixels && is_corrected_; ++i) {

@@ -37,7 +37,7 @@ class Conv : public Op {
     int chunk_pixels;     // for which a thread computes all output channels
     bool blocks_outside;  // a block for all pixels of a chunk, so that its weights stay in the first-level cache; or
                           // all blocks for a few pixels, so that reals stream through memory in order
-    bool has_scales;      // whether sums have a scale, which `correct` stores
+    bool has_scales;      // whether sums have a scale
   };
 
   struct Pixel {  // a position in the output
@@ -58,7 +58,7 @@ class Conv : public Op {
     const void** pointers;        // [tile][tap][pixel of the tile]
     const int32_t** corrections;  // [tile][pixel of the tile], of the first block
     const int32_t** shifted;      // the same for one tile and any block
-    float* scales;                // as `corrections`, of kernels whose sums have a scale
+    SumScale* scales;             // [tile][pixel of the tile], of kernels whose sums have them
     int32_t* acc;
     float* lanes;  // of magnitudes
     uint64_t* masks;
@@ -81,7 +81,7 @@ class Conv : public Op {
   // Computes the output from activations, `run.scratch` holding front_bytes_ of the caller's in front.
   void walk(const Run& run, const Activations& activations) const;
 
-  // Says what is added to the accumulators of a pixel, in `worker.corrections[slot]`.
+  // Stores the correction of a pixel where there are any (`is_corrected_`), and its scale where sums have one.
   virtual void correct(const Pixel& pixel, size_t slot, const Worker& worker) const = 0;
 
   // Before and for each block of the pixels [first, last); without anything of their own these finish rows.

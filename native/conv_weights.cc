@@ -27,6 +27,7 @@ OutputTransform ConvWeights::transform(size_t index) const {
   transform.multiplier = multiplier_.data() + first;
   transform.bias = bias_.data() + first;
   transform.threshold = threshold_.data() + first;
+  if (transform.sums != nullptr) transform.sums += first;
   return transform;
 }
 

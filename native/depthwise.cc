@@ -43,6 +43,7 @@ bool read_options(const FusionNode& node, DepthwiseMatch* match) {
   match->height = {1, params->stride_height, params->dilation_height};
   match->width = {1, params->stride_width, params->dilation_width};
   match->same = params->padding == tfl::kSame;
+  match->activation = params->activation;
   return true;
 }
 

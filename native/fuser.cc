@@ -3,7 +3,7 @@
 
 #include <initializer_list>
 
-#include "depthwise.h"
+#include "op_factories.h"
 
 namespace larq_el {
 namespace {
@@ -18,10 +18,10 @@ bool is_relu(const FusionNode& node) {
   return params != nullptr && params->activation == tfl::kReluActivation;
 }
 
-// The fused activation of a depthwise convolution as a step; false where it has none.
-bool activation_of(const FusionNode& depthwise, FusedStep* step) {
+// The fused activation of a convolution as a step; false where it has none.
+bool activation_of(tfl::Activation activation, FusedStep* step) {
   static constexpr float kRelu6[2] = {0.0f, 6.0f}, kReluN1To1[2] = {-1.0f, 1.0f};
-  switch (static_cast<const tfl::DepthwiseConvParams*>(depthwise.params)->activation) {
+  switch (activation) {
     case tfl::kReluActivation:
       *step = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
       return true;
@@ -51,20 +51,7 @@ bool reduces(const FusionGraph& graph, const FusionNode& node, int axis) {
 bool Fuser::run(bool partition) {
   if (!taken_.assign_zeros(graph_.size())) return false;
   for (int position = 0; position < graph_.size(); ++position) {
-    const FusionNode& node = graph_.node(position);
-    DepthwiseMatch match;
-    const bool is_conv = node.kind == Kind::kBconv && graph_.is_image(node.output);
-    const bool is_depthwise = match_depthwise(graph_, node, &match);
-    if (!is_conv && !is_depthwise) continue;
-    FusedRows rows;
-    rows.conv = rows.position = position;
-    rows.start = rows.result = node.output;
-    taken_[position] = 1;
-    for (const int front : {match.dequantize, match.pad}) {
-      if (front >= 0) taken_[front] = 1;
-    }
-    if (is_depthwise && activation_of(node, &rows.steps[0])) rows.steps_count = 1;
-    if (!grow(&rows)) return false;
+    if (!start_from_conv(position, partition)) return false;
   }
   for (int position = 0; partition && position < graph_.size(); ++position) {
     if (!takes(position) && !start_from_memory(position)) return false;
@@ -77,6 +64,58 @@ bool Fuser::run(bool partition) {
   if (!attach_forms()) return false;
   want_values();
   return true;
+}
+
+// The rows that a convolution computes.
+bool Fuser::start_from_conv(int position, bool partition) {
+  const FusionNode& node = graph_.node(position);
+  FusedRows rows;
+  rows.conv = rows.position = position;
+  rows.start = node.output;
+  DepthwiseMatch depthwise;
+  Int8Match int8;
+  if (match_depthwise(graph_, node, &depthwise)) {
+    start_from_depthwise(depthwise, &rows);
+  } else if (match_int8_conv(graph_, node, &int8) && (partition || is_wanted(int8))) {
+    start_from_int8(int8, &rows);
+  } else if (node.kind != Kind::kBconv || !graph_.is_image(node.output)) {
+    return true;
+  }
+  rows.result = rows.start;
+  taken_[position] = 1;
+  return grow(&rows);
+}
+
+void Fuser::start_from_depthwise(const DepthwiseMatch& match, FusedRows* rows) {
+  for (const int front : {match.dequantize, match.pad}) {
+    if (front >= 0) taken_[front] = 1;
+  }
+  rows->steps_count = activation_of(match.activation, &rows->steps[0]);
+}
+
+void Fuser::start_from_int8(const Int8Match& match, FusedRows* rows) {
+  for (const int beside : {match.pool, match.quantize, match.dequantize}) {
+    if (beside >= 0) taken_[beside] = 1;
+  }
+  rows->reads = match.input;
+  rows->start = match.output;
+  // a static one clamps its integers
+  if (match.is_static()) rows->position = match.dequantize;
+  if (!match.is_static()) rows->steps_count = activation_of(match.activation, &rows->steps[0]);
+}
+
+// An int8 convolution that stands among the runtime's own operators is better left to them.
+bool Fuser::is_wanted(const Int8Match& match) const {
+  if (int8_ == nullptr || !(always_ || pays_off(graph_, match, *int8_))) return false;
+  const int reader = graph_.only_reader(match.output);
+  const bool is_summed = reader >= 0 && graph_.node(reader).kind == Kind::kAdd;
+  return is_here(graph_.producer(match.input)) ||
+         (is_summed && is_here(graph_.producer(other_input(graph_.node(reader), match.output))));
+}
+
+// Whether a node, or none (-1), runs in the delegate as far as is known.
+bool Fuser::is_here(int position) const {
+  return position >= 0 && (takes(position) || is_larq(graph_.node(position).kind));
 }
 
 // Adds steps as long as one node alone reads the result, and pushes the rows.
@@ -365,7 +404,7 @@ void Fuser::want_values() {
       for (int i = 0; i < node.inputs_count; ++i) wanted = wanted || node.inputs[i] == rows.result;
     }
     for (const FusedRows& other : rows_) {
-      wanted = wanted || other.source == rows.result;
+      wanted = wanted || other.source == rows.result || other.reads == rows.result;
       for (int i = 0; i < other.steps_count; ++i) wanted = wanted || other.steps[i].operand == rows.result;
     }
     for (const FusedMagnitude& magnitude : magnitudes_) wanted = wanted || magnitude.source == rows.result;

@@ -26,6 +26,10 @@ enum class Kind {
   kStridedSlice,
   kDepthwise,
   kPad,
+  kConv,
+  kAveragePool,
+  kQuantizeInt8,
+  kDequantizeInt8,
 };
 
 // The kind of a node, by its registration.
@@ -67,6 +71,12 @@ class FusionGraph {
   bool is_image(int tensor) const { return is_float(tensor) && rank(tensor) == 4 && dim(tensor, 3) > 0; }
   int channels(int tensor) const { return dim(tensor, 3); }
   bool same_image(int a, int b) const;  // height and width
+
+  bool is_int8(int tensor) const { return valid(tensor) && context_->tensors[tensor].type == tfl::kInt8; }
+  const tfl::Quantization& quantization(int tensor) const { return context_->tensors[tensor].params; }
+
+  // The scales of a tensor whose first axis has `channels` of them, and zero points of 0; null where it has others.
+  const float* channel_scales(int tensor, int channels) const;
 
   // The values of a constant of the given type; null where it is none. `count` becomes their number.
   template <class T>

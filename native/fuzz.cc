@@ -269,7 +269,7 @@ bool run_once() {
   const bool prepared = runtime.prepare(kernel, graph.inputs, graph.outputs, random_int(1, 3));
   std::vector<int> order(runtime.nodes());
   for (int i = 0; i < runtime.nodes(); ++i) order[i] = i;
-  claim(&runtime.context, order.data(), runtime.nodes(), true, &claimed, runtime.messages.reporter);
+  claim(&runtime.context, order.data(), runtime.nodes(), kernel, {}, &claimed, runtime.messages.reporter);
   if (!prepared) {
     CHECK(!runtime.messages.last.empty(), "refused without a word");
     return false;

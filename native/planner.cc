@@ -4,9 +4,11 @@
 #include <initializer_list>
 
 #include "depthwise.h"
+#include "dispatch.h"
 #include "float_ops.h"
 #include "fuser.h"
 #include "fusion_graph.h"
+#include "int8_conv.h"
 #include "node_checks.h"
 #include "op_factories.h"
 #include "ops.h"
@@ -78,7 +80,8 @@ class Builder {
   bool add_rows(const FusionGraph& graph, const FusedRows& rows) {
     if (rows.conv >= 0) {
       const FusionNode& node = graph.node(rows.conv);
-      return node.kind == Kind::kDepthwise ? add_depthwise(graph, node, rows) : add_conv(node, rows);
+      if (node.kind == Kind::kDepthwise) return add_depthwise(graph, node, rows);
+      return node.kind == Kind::kConv ? add_int8_conv(graph, node, rows) : add_conv(node, rows);
     }
     Owned<RowPass> op(new RowPass(kernel_));
     if (!op) return report_.error("there is not enough memory for a fused operator.");
@@ -94,6 +97,15 @@ class Builder {
     if (!op) return false;
     return describe(rows, rows.bits, op->channels(), &op->finisher()) &&
            connect("BinaryDepthwise", rows, match.bits, rows.bits, op.release());
+  }
+
+  bool add_int8_conv(const FusionGraph& graph, const FusionNode& view, const FusedRows& rows) {
+    Int8Match match;
+    if (!match_int8_conv(graph, view, &match)) return report_.error("%s: it has changed.", name_of(view.kind));
+    Owned<Int8Conv> op(Int8Conv::create(match, kernel_, int8_kernel_beside(kernel_), report_));
+    if (!op) return false;
+    return describe(rows, rows.bits, op->channels(), &op->finisher()) &&
+           connect("Int8Conv", rows, match.input, rows.bits, op.release());
   }
 
   bool add_conv(const FusionNode& view, const FusedRows& rows) {
@@ -206,14 +218,15 @@ class Builder {
 
 }  // namespace
 
-bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report) {
+bool claim(tfl::Context* context, const int* nodes, int count, const BinaryKernel& kernel, const Wanted& wanted,
+           Array<int>* claimed, const Reporter& report) {
   FusionGraph graph;
   if (!graph.read(context, nodes, count, nullptr, report)) return false;
-  Fuser fuser(graph);
-  bool enough = !fuse || fuser.run(false);
+  Fuser fuser(graph, wanted.int8 ? &int8_kernel_beside(kernel) : nullptr, wanted.slow);
+  bool enough = !wanted.fuse || fuser.run(false);
   for (int position = 0; enough && position < graph.size(); ++position) {
-    const bool wanted = is_larq(graph.node(position).kind) || (fuse && fuser.takes(position));
-    enough = !wanted || claimed->push_back(graph.node(position).index);
+    const bool is_ours = is_larq(graph.node(position).kind) || (wanted.fuse && fuser.takes(position));
+    enough = !is_ours || claimed->push_back(graph.node(position).index);
   }
   return enough || report.error("there is not enough memory for the list of nodes.");
 }
@@ -228,7 +241,7 @@ Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const
   FusionGraph graph;
   const tfl::IntArray* nodes = params.nodes_to_replace;
   if (!graph.read(context, nodes->data, nodes->size, params.output_tensors, report)) return nullptr;
-  Fuser fuser(graph);
+  Fuser fuser(graph, nullptr, false);
   if (fuse && !fuser.run(true)) {
     report.error("there is not enough memory for a plan.");
     return nullptr;

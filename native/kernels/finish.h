@@ -29,7 +29,7 @@ struct Row {
   inline void transform(const Rows& rows, int pixel, const OutputTransform& transform) {
     const int32_t* acc = rows.acc + pixel * kBlock;
     if (rows.scales == nullptr) return transform_signs(acc, correction_of(rows, pixel), transform);
-    transform_bytes(acc, correction_of(rows, pixel), rows.scales[pixel], transform);
+    transform_bytes(acc, rows.scales[pixel], transform);
   }
   inline void transform_signs(const int32_t* acc, const int32_t* correction, const OutputTransform& transform) {
     for (int i = 0; i < kVectors; ++i) {
@@ -42,13 +42,13 @@ struct Row {
       v[i] = __builtin_convertvector(x, Vector) * load(transform.multiplier + at) + load(transform.bias + at);
     }
   }
-  inline void transform_bytes(const int32_t* acc, const int32_t* correction, float scale,
-                              const OutputTransform& transform) {
+  inline void transform_bytes(const int32_t* acc, const SumScale& scale, const OutputTransform& transform) {
     for (int i = 0; i < kVectors; ++i) {
       const int at = i * kWidth;
-      const Vector x = __builtin_convertvector(load<Integers>(acc + at) + load<Integers>(correction + at), Vector);
+      const Integers sums = load<Integers>(acc + at) + load<Integers>(transform.sums + at) * scale.zero;
+      const Vector x = __builtin_convertvector(sums, Vector);
       if (transform.step == 0.0f) {
-        v[i] = Isa::multiply_add(x * scale, load(transform.multiplier + at), load(transform.bias + at));
+        v[i] = Isa::multiply_add(x * scale.scale, load(transform.multiplier + at), load(transform.bias + at));
       } else {
         v[i] = quantized(x * load(transform.multiplier + at), transform);
       }

@@ -47,10 +47,15 @@ void range(const float* values, size_t count, float* lowest, float* highest) {
     low[0] = low[j] < low[0] ? low[j] : low[0];
     high[0] = high[j] > high[0] ? high[j] : high[0];
   }
-  for (size_t k = 0; k < kWidth; ++k) {
-    *lowest = low[0][k] < *lowest ? low[0][k] : *lowest;
-    *highest = high[0][k] > *highest ? high[0][k] : *highest;
+  float least[kWidth], most[kWidth];
+  memcpy(least, &low[0], sizeof least);
+  memcpy(most, &high[0], sizeof most);
+  for (size_t half = kWidth / 2; half > 0; half /= 2) {
+    for (size_t k = 0; k < half; ++k) least[k] = least[k] < least[k + half] ? least[k] : least[k + half];
+    for (size_t k = 0; k < half; ++k) most[k] = most[k] > most[k + half] ? most[k] : most[k + half];
   }
+  *lowest = least[0];
+  *highest = most[0];
 }
 
 // Vectors of T, of the same number of elements. Beyond the bounds everything saturates, whatever the zero point; adding

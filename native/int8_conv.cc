@@ -1,0 +1,236 @@
+#include "int8_conv.h"
+
+#include <cmath>
+
+namespace larq_el {
+namespace {
+
+constexpr int kChunkPixels = 64;
+constexpr size_t kPieceValues = 1 << 14;  // that a thread quantizes at once
+
+}  // namespace
+
+bool Int8Weights::assign(const Int8Match& match, const Int8Kernel& kernel) {
+  height_ = match.height.size;
+  width_ = match.width.size;
+  channels_out_ = match.channels_out;
+  words_in_ = words_ = (match.channels_in + kWordChannels - 1) / kWordChannels;
+  is_static_ = match.is_static();
+  offset_ = kernel.offset;
+  const size_t depth = static_cast<size_t>(taps()) * match.channels_in;
+  if (!make_blocks(1, static_cast<size_t>(taps()) * words_ * kernel.weight_bytes)) return false;
+  if (!sums_.assign_zeros(padded_channels())) return false;
+  for (size_t i = 0; i < blocks(); ++i) {
+    const ChannelBlock& one = block(i);
+    kernel.pack(match.filter + one.channel * depth, depth, one.channels, taps(), match.channels_in, packed(i));
+  }
+  for (int c = 0; c < channels_out_; ++c) {
+    for (size_t k = 0; k < depth; ++k) sums_[c] += match.filter[c * depth + k];
+    multiplier_[c] = match.scales[c];
+    if (match.bias != nullptr) bias_[c] = match.bias[c];
+    if (!is_static_) continue;
+    multiplier_[c] = match.from.scale * match.scales[c] / match.to.scale;
+    sums_[c] *= -(match.from.zero_point + offset_);
+    if (match.static_bias != nullptr) sums_[c] += match.static_bias[c];
+  }
+  transform_.sums = sums_.data();
+  if (is_static_) clamp(match);
+  return true;
+}
+
+// To what int8 and the activation allow.
+void Int8Weights::clamp(const Int8Match& match) {
+  static constexpr float kLowest[4] = {-INFINITY, 0.0f, -1.0f, 0.0f};
+  static constexpr float kHighest[4] = {INFINITY, INFINITY, 1.0f, 6.0f};
+  const float zero_point = static_cast<float>(match.to.zero_point), scale = match.to.scale;
+  transform_.step = scale;
+  transform_.lowest = std::fmax(INT8_MIN - zero_point, std::nearbyint(kLowest[match.activation] / scale));
+  transform_.highest = std::fmin(INT8_MAX - zero_point, std::nearbyint(kHighest[match.activation] / scale));
+}
+
+Int8Conv::Int8Conv(const Int8Match& match, const BinaryKernel& kernel, const Int8Kernel& int8)
+    : Conv("CONV_2D", weights_, kernel,
+           {int8.mr, int8.run, int8.activation_bytes, kWordChannels, kChunkPixels, true, true}),
+      match_(match),
+      int8_(int8) {
+  const bool is_product = match.height.size * match.width.size * match.height.stride * match.width.stride == 1;
+  scaling_ = match.is_static() ? kStatic : is_product ? kByPixel : kByImage;
+}
+
+Int8Conv* Int8Conv::create(const Int8Match& match, const BinaryKernel& kernel, const Int8Kernel& int8,
+                           const Reporter& report) {
+  Owned<Int8Conv> op(new Int8Conv(match, kernel, int8));
+  if (op && op->weights_.assign(match, int8) && op->zeros_.assign_zeros(match.channels_in)) return op.release();
+  report.error("CONV_2D: there is not enough memory for the weights.");
+  return nullptr;
+}
+
+bool Int8Conv::prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) {
+  Shape image = inputs[0]->shape, shape;
+  if (inputs[0]->type != tfl::kFloat32 || image.rank != 4 || image.last() != match_.channels_in) {
+    return report.error("CONV_2D: tensor %d is not a float32 image of %d channels.", inputs[0]->tensor,
+                        match_.channels_in);
+  }
+  if (match_.pool >= 0) {
+    pool_rows_ = span_of(kPool, image.dims[1], match_.pool_same);
+    pool_columns_ = span_of(kPool, image.dims[2], match_.pool_same);
+    image.dims[1] = pool_rows_.output;
+    image.dims[2] = pool_columns_.output;
+  }
+  size_t values = 0;
+  if (!image.elements(&values)) return report.error("CONV_2D: the input has no elements.");
+  if (!place(image, match_.height, match_.width, match_.same, threads, &shape, report)) return false;
+  shape.dims[3] = match_.channels_out;
+  image_pixels_ = static_cast<size_t>(rows_.input) * columns_.input;
+  const size_t piece = kPieceValues / match_.channels_in + 1;
+  pieces_ = (image_pixels_ + piece - 1) / piece;
+  front(nullptr, &front_bytes_);
+  return finisher_.prepare(inputs, outputs, shape, report);
+}
+
+Int8Conv::Front Int8Conv::front(const void* scratch, size_t* bytes) const {
+  size_t at = 0;
+  const auto take = [&](size_t size) {
+    const uintptr_t start = reinterpret_cast<uintptr_t>(scratch) + at;
+    at += align_up(size);
+    return start;
+  };
+  const size_t pixels = batch_ * image_pixels_, averages = scaling_ == kByImage ? pixels : threads_;
+  const size_t pooled = match_.pool < 0 ? 0 : averages * match_.channels_in;
+  Front front;
+  front.pooled = reinterpret_cast<float*>(take(pooled * sizeof(float)));
+  front.activations = reinterpret_cast<char*>(take(pixels * pixel_bytes_));
+  front.ranges = reinterpret_cast<float*>(take(batch_ * pieces_ * 2 * sizeof(float)));
+  front.scaling = reinterpret_cast<Quantization*>(take(scalings() * sizeof(Quantization)));
+  front.outside = reinterpret_cast<char*>(take(batch_ * pixel_bytes_));
+  if (bytes != nullptr) *bytes = at;
+  return front;
+}
+
+Int8Conv::Piece Int8Conv::piece(size_t index) const {
+  const size_t at = index % pieces_;
+  return {static_cast<int>(index / pieces_), image_pixels_ * at / pieces_, image_pixels_ * (at + 1) / pieces_};
+}
+
+void Int8Conv::run(const Run& run) const {
+  const Front front = this->front(run.scratch);
+  if (scaling_ == kByImage) {
+    measure(run, front);
+    quantize_images(run, front);
+  } else {
+    quantize_pixels(run, front);
+  }
+  walk(run, {front.activations, front.outside, scaling_ == kStatic ? 0 : pixel_bytes_});
+}
+
+// The scale and the zero point of values in a range, as XNNPACK chooses them.
+Int8Conv::Quantization Int8Conv::choose(float lowest, float highest) {
+  const float inverse_scale = lowest < highest ? 255.0f / (highest - lowest) : 1.0f;
+  const float least = lowest * inverse_scale, most = highest * inverse_scale;
+  // the end that lies nearer to an integer keeps its place
+  float zero = (-128.0f + least) + (127.0f + most) > 0.0f ? -128.0f - least : 127.0f - most;
+  zero = zero > -128.0f ? zero : -128.0f;
+  zero = zero < 127.0f ? zero : 127.0f;
+  return {inverse_scale, 1.0f / inverse_scale, static_cast<int>(std::nearbyint(zero))};
+}
+
+// A window's pixels in the order in which XNNPACK adds them; those outside of the image are zeros.
+const float* Int8Conv::average(const float* values, int image, size_t pixel, float* pooled) const {
+  const size_t channels = match_.channels_in;
+  values += static_cast<size_t>(image) * pool_rows_.input * pool_columns_.input * channels;
+  const int top = static_cast<int>(pixel / columns_.input) * kPool.stride - pool_rows_.padding;
+  const int left = static_cast<int>(pixel % columns_.input) * kPool.stride - pool_columns_.padding;
+  const float* rows[4];
+  int inside = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int y = top + i % 2, x = left + i / 2;
+    const bool is_inside = y >= 0 && y < pool_rows_.input && x >= 0 && x < pool_columns_.input;
+    rows[i] = is_inside ? values + (static_cast<size_t>(y) * pool_columns_.input + x) * channels : zeros_.data();
+    inside += is_inside;
+  }
+  int8_.average(rows, channels, 1.0f / static_cast<float>(inside), pooled);
+  return pooled;
+}
+
+// The range of each piece, and the pool's values.
+void Int8Conv::measure(const Run& run, const Front& front) const {
+  const float* input = static_cast<const float*>(run.inputs[0]);
+  const size_t channels = match_.channels_in;
+  run.pool->for_each(batch_ * pieces_, threads_, [&](int, size_t i) {
+    const Piece piece = this->piece(i);
+    const size_t start = (piece.image * image_pixels_ + piece.first) * channels;
+    for (size_t pixel = piece.first; pixel < piece.last && match_.pool >= 0; ++pixel) {
+      average(input, piece.image, pixel, front.pooled + start + (pixel - piece.first) * channels);
+    }
+    const float* values = (match_.pool < 0 ? input : front.pooled) + start;
+    float* range = front.ranges + 2 * i;
+    range[0] = range[1] = 0.0f;
+    int8_.range(values, (piece.last - piece.first) * channels, range, range + 1);
+  });
+}
+
+void Int8Conv::fill_outside(int image, const Front& front) const {
+  const int zero_point = front.scaling[image].zero_point;
+  int8_.quantize(zeros_.data(), zeros_.size(), 1.0f, zero_point, front.outside + image * pixel_bytes_);
+}
+
+void Int8Conv::quantize_images(const Run& run, const Front& front) const {
+  const size_t channels = match_.channels_in;
+  for (int image = 0; image < batch_; ++image) {
+    float lowest = 0.0f, highest = 0.0f;
+    for (const float* range = front.ranges + 2 * image * pieces_; range < front.ranges + 2 * (image + 1) * pieces_;
+         range += 2) {
+      lowest = range[0] < lowest ? range[0] : lowest;
+      highest = range[1] > highest ? range[1] : highest;
+    }
+    front.scaling[image] = choose(lowest, highest);
+    fill_outside(image, front);
+  }
+  const float* values = match_.pool < 0 ? static_cast<const float*>(run.inputs[0]) : front.pooled;
+  run.pool->for_each(batch_ * pieces_, threads_, [&](int, size_t i) {
+    const Piece piece = this->piece(i);
+    const Quantization& image = front.scaling[piece.image];
+    // Without channels to fill up, all pixels are one row.
+    const size_t pixels = piece.last - piece.first, calls = channels % kWordChannels == 0 ? 1 : pixels;
+    const size_t first = piece.image * image_pixels_ + piece.first;
+    for (size_t k = first; k < first + calls; ++k) {
+      int8_.quantize(values + k * channels, pixels / calls * channels, image.inverse_scale, image.zero_point,
+                     front.activations + k * pixel_bytes_);
+    }
+  });
+}
+
+// Where a pixel's scale depends on no other pixel, one pass is enough.
+void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
+  const float* input = static_cast<const float*>(run.inputs[0]);
+  const size_t channels = match_.channels_in;
+  if (scaling_ == kStatic) {
+    front.scaling[0] = {1.0f / match_.from.scale, match_.from.scale, match_.from.zero_point};
+    fill_outside(0, front);
+  }
+  run.pool->for_each(batch_ * pieces_, threads_, [&](int worker, size_t i) {
+    const Piece piece = this->piece(i);
+    for (size_t pixel = piece.first; pixel < piece.last; ++pixel) {
+      const size_t at = piece.image * image_pixels_ + pixel;
+      const float* values = input + at * channels;
+      if (match_.pool >= 0) values = average(input, piece.image, pixel, front.pooled + worker * channels);
+      Quantization& quantization = front.scaling[scaling_ == kStatic ? 0 : at];
+      if (scaling_ == kByPixel) {
+        float lowest = 0.0f, highest = 0.0f;
+        int8_.range(values, channels, &lowest, &highest);
+        quantization = choose(lowest, highest);
+      }
+      int8_.quantize(values, channels, quantization.inverse_scale, quantization.zero_point,
+                     front.activations + at * pixel_bytes_);
+    }
+  });
+}
+
+void Int8Conv::correct(const Pixel& pixel, size_t slot, const Worker& worker) const {
+  const Front front = this->front(worker.front);
+  size_t at = scaling_ == kStatic ? 0 : pixel.image;
+  if (scaling_ == kByPixel) at = (at * rows_.output + pixel.row) * columns_.output + pixel.column;
+  worker.scales[slot] = {front.scaling[at].scale, weights_.zero(front.scaling[at].zero_point)};
+}
+
+}  // namespace larq_el
