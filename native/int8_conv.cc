@@ -98,10 +98,10 @@ Int8Conv::Front Int8Conv::front(const void* scratch, size_t* bytes) const {
   const size_t pixels = batch_ * image_pixels_, averages = scaling_ == kByImage ? pixels : threads_;
   const size_t pooled = match_.pool < 0 ? 0 : averages * match_.channels_in;
   Front front;
+  front.scaling = reinterpret_cast<Quantization*>(take(scalings() * sizeof(Quantization)));
   front.pooled = reinterpret_cast<float*>(take(pooled * sizeof(float)));
   front.activations = reinterpret_cast<char*>(take(pixels * pixel_bytes_));
   front.ranges = reinterpret_cast<float*>(take(batch_ * pieces_ * 2 * sizeof(float)));
-  front.scaling = reinterpret_cast<Quantization*>(take(scalings() * sizeof(Quantization)));
   front.outside = reinterpret_cast<char*>(take(batch_ * pixel_bytes_));
   if (bytes != nullptr) *bytes = at;
   return front;
@@ -227,10 +227,10 @@ void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
 }
 
 void Int8Conv::correct(const Pixel& pixel, size_t slot, const Worker& worker) const {
-  const Front front = this->front(worker.front);
   size_t at = scaling_ == kStatic ? 0 : pixel.image;
   if (scaling_ == kByPixel) at = (at * rows_.output + pixel.row) * columns_.output + pixel.column;
-  worker.scales[slot] = {front.scaling[at].scale, weights_.zero(front.scaling[at].zero_point)};
+  const Quantization& quantization = static_cast<const Quantization*>(worker.front)[at];
+  worker.scales[slot] = {quantization.scale, weights_.zero(quantization.zero_point)};
 }
 
 }  // namespace larq_el

@@ -47,10 +47,10 @@ class Int8Conv final : public Conv {
   };
   // The front of the working memory.
   struct Front {
+    Quantization* scaling;  // one, or of each image or pixel; at the beginning
     float* pooled;          // by image: [pixel][channel], else [thread][channel]; nothing where there is no pool
     char* activations;      // [pixel][word]
     float* ranges;          // [piece][2], by image: the lowest and the highest value
-    Quantization* scaling;  // one, or of each image or pixel
     char* outside;          // [image][word]
   };
   struct Piece {  // of an image's pixels

@@ -23,6 +23,32 @@ struct Reals {
   }
 };
 
+struct Lower {
+  template <class V>
+  static inline V of(V a, V b) {
+    return b < a ? b : a;
+  }
+};
+struct Higher {
+  template <class V>
+  static inline V of(V a, V b) {
+    return b > a ? b : a;
+  }
+};
+
+// The lowest or the highest element of a vector, by halves.
+template <class Extreme, int kBytes>
+inline float extreme(typename Reals<kBytes>::Vector v) {
+  if constexpr (kBytes == 16) {
+    return Extreme::of(Extreme::of(v[0], v[1]), Extreme::of(v[2], v[3]));
+  } else {
+    float values[Reals<kBytes>::kWidth];
+    memcpy(values, &v, sizeof v);
+    using Half = Reals<kBytes / 2>;
+    return extreme<Extreme, kBytes / 2>(Extreme::of(Half::load(values), Half::load(values + Half::kWidth)));
+  }
+}
+
 template <int kBytes>
 void range(const float* values, size_t count, float* lowest, float* highest) {
   using V = typename Reals<kBytes>::Vector;
@@ -33,58 +59,51 @@ void range(const float* values, size_t count, float* lowest, float* highest) {
     low[j] = V{} + *lowest;
     high[j] = V{} + *highest;
   }
-  size_t i = 0;
   const auto add = [&](int j, V v) {
-    low[j] = v < low[j] ? v : low[j];
-    high[j] = v > high[j] ? v : high[j];
+    low[j] = Lower::of(low[j], v);
+    high[j] = Higher::of(high[j], v);
   };
+  size_t i = 0;
   for (; i + kChains * kWidth <= count; i += kChains * kWidth) {
     for (int j = 0; j < kChains; ++j) add(j, Reals<kBytes>::load(values + i + j * kWidth));
   }
   for (; i + kWidth <= count; i += kWidth) add(0, Reals<kBytes>::load(values + i));
   for (; i < count; ++i) add(0, V{} + values[i]);
-  for (int j = 1; j < kChains; ++j) {
-    low[0] = low[j] < low[0] ? low[j] : low[0];
-    high[0] = high[j] > high[0] ? high[j] : high[0];
-  }
-  float least[kWidth], most[kWidth];
-  memcpy(least, &low[0], sizeof least);
-  memcpy(most, &high[0], sizeof most);
-  for (size_t half = kWidth / 2; half > 0; half /= 2) {
-    for (size_t k = 0; k < half; ++k) least[k] = least[k] < least[k + half] ? least[k] : least[k + half];
-    for (size_t k = 0; k < half; ++k) most[k] = most[k] > most[k + half] ? most[k] : most[k + half];
-  }
-  *lowest = least[0];
-  *highest = most[0];
+  *lowest = extreme<Lower, kBytes>(Lower::of(Lower::of(low[0], low[1]), Lower::of(low[2], low[3])));
+  *highest = extreme<Higher, kBytes>(Higher::of(Higher::of(high[0], high[1]), Higher::of(high[2], high[3])));
 }
 
-// Vectors of T, of the same number of elements. Beyond the bounds everything saturates, whatever the zero point; adding
-// and taking away 1.5 * 2^23 rounds to an integer, half to even.
+// Vectors of T, of the same number of elements. The bounds are those of int8, less the zero point. Adding 1.5 * 2^23
+// leaves a number rounded to an integer, half to even, in the lowest bits.
 template <int kBytes, class T>
 struct Quantizer {
   using V = typename Reals<kBytes>::Vector;
   using I = typename Reals<kBytes>::Integers;
   typedef T Narrow __attribute__((vector_size(kBytes / sizeof(float) * sizeof(T))));
+  static constexpr float kRound = 12582912.0f;
+  static constexpr int kRoundBits = 0x4b400000;
   float inverse_scale;
-  int zero_point;
-  int offset;
+  float lowest;
+  float highest;
+  int added;
+
+  Quantizer(float inverse, int zero_point, int offset)
+      : inverse_scale(inverse),
+        lowest(static_cast<float>(-128 - zero_point)),
+        highest(static_cast<float>(127 - zero_point)),
+        added(zero_point + offset - kRoundBits) {}
 
   inline Narrow operator()(V x) const {
-    constexpr float kBound = 512.0f, kRound = 12582912.0f;
-    x *= inverse_scale;
-    x = x < kBound ? x : V{} + kBound;
-    x = x > -kBound ? x : V{} - kBound;
-    I q = __builtin_convertvector((x + kRound) - kRound, I) + zero_point;
-    q = q < 127 ? q : I{} + 127;
-    q = q > -128 ? q : I{} - 128;
-    return __builtin_convertvector(q + offset, Narrow);
+    x = Lower::of(V{} + highest, x * inverse_scale);
+    x = Higher::of(V{} + lowest, x) + kRound;
+    return __builtin_convertvector((I)x + added, Narrow);
   }
 };
 
 template <int kBytes, class T, int kOffset>
 void quantize(const float* values, size_t count, float inverse_scale, int zero_point, void* quantized) {
   constexpr size_t kWidth = Reals<kBytes>::kWidth;
-  const Quantizer<kBytes, T> quantizer = {inverse_scale, zero_point, kOffset};
+  const Quantizer<kBytes, T> quantizer(inverse_scale, zero_point, kOffset);
   T* out = static_cast<T*>(quantized);
   size_t i = 0;
   for (; i + kWidth <= count; i += kWidth) {
