@@ -52,7 +52,8 @@ Int8Conv::Int8Conv(const Int8Match& match, const BinaryKernel& kernel, const Int
     : Conv("CONV_2D", weights_, kernel,
            {int8.mr, int8.run, int8.activation_bytes, kWordChannels, kChunkPixels, true, true}),
       match_(match),
-      int8_(int8) {
+      int8_(int8),
+      averages_(int8) {
   const bool is_product = match.height.size * match.width.size * match.height.stride * match.width.stride == 1;
   scaling_ = match.is_static() ? kStatic : is_product ? kByPixel : kByImage;
 }
@@ -71,12 +72,7 @@ bool Int8Conv::prepare(const Value* const* inputs, Value* const* outputs, int th
     return report.error("CONV_2D: tensor %d is not a float32 image of %d channels.", inputs[0]->tensor,
                         match_.channels_in);
   }
-  if (match_.pool >= 0) {
-    pool_rows_ = span_of(kPool, image.dims[1], match_.pool_same);
-    pool_columns_ = span_of(kPool, image.dims[2], match_.pool_same);
-    image.dims[1] = pool_rows_.output;
-    image.dims[2] = pool_columns_.output;
-  }
+  if (match_.pool >= 0 && !averages_.place(inputs[0]->shape, match_.pool_same, &image, report)) return false;
   size_t values = 0;
   if (!image.elements(&values)) return report.error("CONV_2D: the input has no elements.");
   if (!place(image, match_.height, match_.width, match_.same, threads, &shape, report)) return false;
@@ -134,24 +130,6 @@ Int8Conv::Quantization Int8Conv::choose(float lowest, float highest) {
   return {inverse_scale, 1.0f / inverse_scale, static_cast<int>(std::nearbyint(zero))};
 }
 
-// A window's pixels in the order in which XNNPACK adds them; those outside of the image are zeros.
-const float* Int8Conv::average(const float* values, int image, size_t pixel, float* pooled) const {
-  const size_t channels = match_.channels_in;
-  values += static_cast<size_t>(image) * pool_rows_.input * pool_columns_.input * channels;
-  const int top = static_cast<int>(pixel / columns_.input) * kPool.stride - pool_rows_.padding;
-  const int left = static_cast<int>(pixel % columns_.input) * kPool.stride - pool_columns_.padding;
-  const float* rows[4];
-  int inside = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int y = top + i % 2, x = left + i / 2;
-    const bool is_inside = y >= 0 && y < pool_rows_.input && x >= 0 && x < pool_columns_.input;
-    rows[i] = is_inside ? values + (static_cast<size_t>(y) * pool_columns_.input + x) * channels : zeros_.data();
-    inside += is_inside;
-  }
-  int8_.average(rows, channels, 1.0f / static_cast<float>(inside), pooled);
-  return pooled;
-}
-
 // The range of each piece, and the pool's values.
 void Int8Conv::measure(const Run& run, const Front& front) const {
   const float* input = static_cast<const float*>(run.inputs[0]);
@@ -160,7 +138,7 @@ void Int8Conv::measure(const Run& run, const Front& front) const {
     const Piece piece = this->piece(i);
     const size_t start = (piece.image * image_pixels_ + piece.first) * channels;
     for (size_t pixel = piece.first; pixel < piece.last && match_.pool >= 0; ++pixel) {
-      average(input, piece.image, pixel, front.pooled + start + (pixel - piece.first) * channels);
+      averages_.write(input, piece.image, pixel, front.pooled + start + (pixel - piece.first) * channels);
     }
     const float* values = (match_.pool < 0 ? input : front.pooled) + start;
     float* range = front.ranges + 2 * i;
@@ -212,8 +190,9 @@ void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
     const Piece piece = this->piece(i);
     for (size_t pixel = piece.first; pixel < piece.last; ++pixel) {
       const size_t at = piece.image * image_pixels_ + pixel;
-      const float* values = input + at * channels;
-      if (match_.pool >= 0) values = average(input, piece.image, pixel, front.pooled + worker * channels);
+      float* average = front.pooled + worker * channels;
+      if (match_.pool >= 0) averages_.write(input, piece.image, pixel, average);
+      const float* values = match_.pool >= 0 ? average : input + at * channels;
       Quantization& quantization = front.scaling[scaling_ == kStatic ? 0 : at];
       if (scaling_ == kByPixel) {
         float lowest = 0.0f, highest = 0.0f;

@@ -8,6 +8,7 @@
 // half to even. TFLite's own kernels, which run without XNNPACK, differ in both.
 #pragma once
 
+#include "average_pool.h"
 #include "conv.h"
 #include "int8_match.h"
 
@@ -64,7 +65,6 @@ class Int8Conv final : public Conv {
   Front front(const void* scratch, size_t* bytes = nullptr) const;
   Piece piece(size_t index) const;
   size_t scalings() const { return scaling_ == kStatic ? 1 : scaling_ == kByImage ? batch_ : batch_ * image_pixels_; }
-  const float* average(const float* values, int image, size_t pixel, float* pooled) const;
   static Quantization choose(float lowest, float highest);
   void measure(const Run& run, const Front& front) const;
   void quantize_images(const Run& run, const Front& front) const;
@@ -77,11 +77,10 @@ class Int8Conv final : public Conv {
   const Int8Kernel& int8_;
   Int8Weights weights_;
   Scaling scaling_;
-  Array<float> zeros_;  // a pixel, for what a pool lacks at the borders
+  Array<float> zeros_;  // the pixel outside of an image
+  Averages averages_;
 
   // What follows depends on the input's shape and is set by prepare.
-  Span pool_rows_;
-  Span pool_columns_;
   size_t image_pixels_ = 0;  // of an image, after the pool
   size_t pieces_ = 0;        // of an image
 };

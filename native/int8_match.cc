@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <initializer_list>
 
+#include "average_pool.h"
+
 namespace larq_el {
 namespace {
 
@@ -92,10 +94,7 @@ void follow_pool(const FusionGraph& graph, Int8Match* match) {
   if (position < 0 || graph.only_reader(match->input) < 0) return;
   const FusionNode& node = graph.node(position);
   const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.params);
-  if (node.kind != Kind::kAveragePool || params == nullptr || params->activation != tfl::kNone) return;
-  if (params->padding != tfl::kSame && params->padding != tfl::kValid) return;
-  if (params->filter_height != kPool.size || params->filter_width != kPool.size) return;
-  if (params->stride_height != kPool.stride || params->stride_width != kPool.stride) return;
+  if (node.kind != Kind::kAveragePool || !is_average_pool(params)) return;
   if (node.inputs_count != 1 || !graph.is_image(node.inputs[0])) return;
   if (graph.channels(node.inputs[0]) != match->channels_in) return;
   match->pool = position;

@@ -8,8 +8,6 @@
 
 namespace larq_el {
 
-constexpr Window kPool = {2, 2, 1};  // both axes of an average in front
-
 // The nodes around an int8 convolution, and its options and constants.
 struct Int8Match {
   int input = -1;       // the float32 tensor that is read

@@ -10,6 +10,8 @@
 namespace larq_el {
 namespace {
 
+constexpr Window kPool = {2, 2, 1};
+
 struct Int8Problem {
   int batch, height, width, channels_in, channels_out;
   Window rows, columns;
