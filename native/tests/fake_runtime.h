@@ -112,8 +112,7 @@ class FakeRuntime {
   bool prepare(const BinaryKernel& kernel, const std::vector<int>& inputs, const std::vector<int>& outputs,
                int threads = 1, bool fuse = true, Profile* profile = nullptr) {
     pool = Pool::create();
-    context.tensors = tensors_.data();
-    context.tensors_size = tensors_.size();
+    expose();
     context.recommended_num_threads = threads;
     std::vector<int> indices;
     for (size_t i = 0; i < nodes_.size(); ++i) indices.push_back(static_cast<int>(i));
@@ -123,6 +122,12 @@ class FakeRuntime {
     params = {nullptr, array(nodes_to_replace_), array(inputs_), array(outputs_)};
     plan = build_plan(&context, params, kernel, fuse, pool, profile, messages.reporter);
     return plan != nullptr && plan->prepare(&context, messages.reporter);
+  }
+
+  // Shows the context the tensors, which must not be added to from then on.
+  void expose() {
+    context.tensors = tensors_.data();
+    context.tensors_size = tensors_.size();
   }
 
   bool invoke() { return plan->invoke(&context, messages.reporter); }
