@@ -48,7 +48,7 @@ KERNELS = {
         "int8_avx2": "-mavx2",
         **PORTABLE,
     },
-    "aarch64": {"neon": "", "int8_neondot": "-march=armv8.2-a+dotprod", "int8_neon": "", **PORTABLE},
+    "aarch64": {"neon": "", "int8_neondot": "-mcpu=generic+dotprod", "int8_neon": "", **PORTABLE},
 }
 """Files of native/kernels for each architecture, with the flags of their instruction sets; others get the portable."""
 LINK = ["-Wl,-z,defs", "-Wl,--as-needed", "-s", "-nodefaultlibs", "-lpthread", "-lm", "-lc", "-lgcc"]

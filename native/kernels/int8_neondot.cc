@@ -1,5 +1,8 @@
 // NEON with dot products (Cortex-A55, A76 and later): four products of signed bytes are added to a sum by one
 // instruction, 16 of them for 4 output channels.
+#if !defined(__clang__)
+#pragma GCC target("arch=armv8.2-a+dotprod")  // GCC does not take the extension alone
+#endif
 #include <arm_neon.h>
 
 #include "int8.h"
