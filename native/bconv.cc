@@ -40,20 +40,15 @@ bool Bconv::check(const Value& input, const Value& output, const Reporter& repor
 
 bool Bconv::prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) {
   const Value& input = *inputs[0];
-  Shape shape;
   if (!check(input, *outputs[0], report)) return false;
-  if (!place(input.shape, attributes_.height, attributes_.width, attributes_.same, threads, &shape, report)) {
-    return false;
-  }
+  if (!place(input.shape, attributes_.height, attributes_.width, attributes_.same, threads, report)) return false;
   out_stride_ = output_type_ == tfl::kInt32 ? words_out_ : weights_.channels_out();
-  shape.dims[3] = static_cast<int>(out_stride_);
+  output_.dims[3] = static_cast<int>(out_stride_);
   if (!fill_outside() || !correct_borders()) return report.error("LceBconv2d: there is not enough memory.");
   if (kernel_.expand != nullptr) {
     front_bytes_ = align_up(static_cast<size_t>(batch_) * rows_.input * columns_.input * pixel_bytes_);
   }
-  if (finished_) return finisher_.prepare(inputs, outputs, shape, report);
-  outputs[0]->shape = shape;
-  return true;
+  return prepare_finish(inputs, outputs, report);
 }
 
 bool Bconv::fill_outside() {
@@ -87,8 +82,8 @@ void Bconv::correct(const Pixel& pixel, size_t slot, const Worker& worker) const
       whole || !is_corrected_ ? nullptr : corrections_.data() + index * weights_.padded_channels();
 }
 
-void Bconv::run(const Run& run) const {
-  walk(run, {static_cast<const char*>(expand(run)), reinterpret_cast<const char*>(outside_.data()), 0});
+Conv::Activations Bconv::activate(const Run& run) const {
+  return {static_cast<const char*>(expand(run)), reinterpret_cast<const char*>(outside_.data()), 0};
 }
 
 const void* Bconv::expand(const Run& run) const {

@@ -18,7 +18,6 @@ class Bconv final : public Conv {
                        const Reporter& report);
 
   bool prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) override;
-  void run(const Run& run) const override;
 
  private:
   Bconv(const BconvAttributes& attributes, tfl::Type output_type, const BinaryKernel& kernel);
@@ -28,6 +27,7 @@ class Bconv final : public Conv {
   bool correct_borders();
   const void* expand(const Run& run) const;
 
+  Activations activate(const Run& run) const override;
   void correct(const Pixel& pixel, size_t slot, const Worker& worker) const override;
   void begin(const Target& target, size_t first, size_t last) const override;
   void store(size_t block, const Rows& rows, const Worker& worker, const Target& target, size_t pixel) const override;

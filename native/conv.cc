@@ -9,7 +9,19 @@ constexpr size_t kSerialWork = 1 << 22;  // multiply-accumulates below which wak
 
 }  // namespace
 
-bool Conv::place(const Shape& input, const Window& height, const Window& width, bool same, int threads, Shape* output,
+bool Conv::set_beside(Conv* other, int input) {
+  if (other->weights_.blocks() != weights_.blocks()) return false;
+  for (size_t i = 0; i < weights_.blocks(); ++i) {
+    const ChannelBlock &own = weights_.block(i), &others = other->weights_.block(i);
+    if (own.channel != others.channel || own.channels != others.channels) return false;
+  }
+  beside_ = other;
+  beside_input_ = input;
+  other->is_beside_ = true;
+  return true;
+}
+
+bool Conv::place(const Shape& input, const Window& height, const Window& width, bool same, int threads,
                  const Reporter& report) {
   height_ = height;
   width_ = width;
@@ -18,10 +30,11 @@ bool Conv::place(const Shape& input, const Window& height, const Window& width, 
   columns_ = span_of(width, input.dims[2], same);
   if (rows_.output < 1 || columns_.output < 1) return report.error("%s: the filter is larger than the image.", name_);
   words_out_ = words_for(weights_.channels_out());
-  *output = input;
-  output->dims[1] = rows_.output;
-  output->dims[2] = columns_.output;
-  if (!output->volume(3, &pixels_)) return report.error("%s: the output is too large.", name_);
+  output_ = input;
+  output_.dims[1] = rows_.output;
+  output_.dims[2] = columns_.output;
+  output_.dims[3] = weights_.channels_out();
+  if (!output_.volume(3, &pixels_)) return report.error("%s: the output is too large.", name_);
   pixel_bytes_ = static_cast<size_t>(weights_.words_in()) * walk_.word_bytes;
   if (!place_taps(height, width)) return report.error("%s: there is not enough memory.", name_);
   size_chunks(threads);
@@ -42,26 +55,45 @@ bool Conv::place_taps(const Window& height, const Window& width) {
 }
 
 void Conv::size_chunks(int threads) {
-  const size_t mr = walk_.mr;
   const size_t work = pixels_ * weights_.padded_channels() * weights_.taps() * weights_.words() * walk_.word_work;
-  threads_ = work < kSerialWork ? 1 : threads;
+  threads_ = work < kSerialWork && beside_ == nullptr && !is_beside_ ? 1 : threads;
   size_t pixels = kChunkPointers / static_cast<size_t>(weights_.taps());
   if (pixels > static_cast<size_t>(walk_.chunk_pixels)) pixels = walk_.chunk_pixels;
   // Small images: a chunk for every thread.
   const size_t share = (pixels_ + threads_ - 1) / threads_;
-  if (pixels > share) pixels = share;
-  chunk_tiles_ = static_cast<int>((pixels + mr - 1) / mr);
-  if (chunk_tiles_ < 1) chunk_tiles_ = 1;
-  const size_t slots = chunk_tiles_ * mr, group = kGroupTiles * mr;
-  worker_bytes_ = align_up(slots * weights_.taps() * sizeof(void*)) + align_up(slots * sizeof(void*)) +
-                  align_up(group * sizeof(void*)) + align_up(slots * sizeof(SumScale)) +
-                  align_up(group * kBlock * sizeof(int32_t)) + align_up(slots * kLanes * sizeof(float)) +
-                  align_up(group * sizeof(uint64_t));
+  set_chunk(pixels < share ? pixels : share, walk_.mr);
+}
+
+// Both in whole units, which are whole tiles.
+void Conv::set_chunk(size_t pixels, size_t unit) {
+  chunk_pixels_ = (pixels < 1 ? 1 : (pixels + unit - 1) / unit) * unit;
+  group_pixels_ = unit;
+  while (group_pixels_ < static_cast<size_t>(kGroupTiles * walk_.mr)) group_pixels_ += unit;
+  worker_bytes_ = align_up(chunk_pixels_ * weights_.taps() * sizeof(void*)) + align_up(chunk_pixels_ * sizeof(void*)) +
+                  align_up(group_pixels_ * sizeof(void*)) + align_up(chunk_pixels_ * sizeof(SumScale)) +
+                  align_up(group_pixels_ * kBlock * sizeof(int32_t)) +
+                  align_up(chunk_pixels_ * kLanes * sizeof(float)) + align_up(group_pixels_ * sizeof(uint64_t));
+}
+
+bool Conv::prepare_finish(const Value* const* inputs, Value* const* outputs, const Reporter& report) {
+  if (beside_ != nullptr) {
+    if (!beside_->prepare(inputs + beside_input_, nullptr, threads_, report)) return false;
+    for (int i = 0; i < 3; ++i) {
+      if (output_.dims[i] == beside_->output_.dims[i]) continue;
+      return report.error("%s: the images of a sum differ in size.", name_);
+    }
+    size_t unit = walk_.mr;
+    while (unit % beside_->walk_.mr != 0) unit += walk_.mr;
+    set_chunk(chunk_pixels_, unit);
+    beside_->set_chunk(chunk_pixels_, unit);
+  }
+  if (finished_) return finisher_.prepare(inputs, outputs, output_, report);
+  outputs[0]->shape = output_;
+  return true;
 }
 
 Conv::Worker Conv::worker(const Run& run, int index) const {
   char* memory = static_cast<char*>(run.scratch) + front_bytes_ + index * worker_bytes_;
-  const size_t mr = walk_.mr, slots = chunk_tiles_ * mr, group = kGroupTiles * mr;
   const auto take = [&memory](size_t bytes) {
     void* start = memory;
     memory += align_up(bytes);
@@ -69,13 +101,13 @@ Conv::Worker Conv::worker(const Run& run, int index) const {
   };
   Worker worker;
   worker.front = run.scratch;
-  worker.pointers = static_cast<const void**>(take(slots * weights_.taps() * sizeof(void*)));
-  worker.corrections = static_cast<const int32_t**>(take(slots * sizeof(void*)));
-  worker.shifted = static_cast<const int32_t**>(take(group * sizeof(void*)));
-  worker.scales = static_cast<SumScale*>(take(slots * sizeof(SumScale)));
-  worker.acc = static_cast<int32_t*>(take(group * kBlock * sizeof(int32_t)));
-  worker.lanes = static_cast<float*>(take(slots * kLanes * sizeof(float)));
-  worker.masks = static_cast<uint64_t*>(take(group * sizeof(uint64_t)));
+  worker.pointers = static_cast<const void**>(take(chunk_pixels_ * weights_.taps() * sizeof(void*)));
+  worker.corrections = static_cast<const int32_t**>(take(chunk_pixels_ * sizeof(void*)));
+  worker.shifted = static_cast<const int32_t**>(take(group_pixels_ * sizeof(void*)));
+  worker.scales = static_cast<SumScale*>(take(chunk_pixels_ * sizeof(SumScale)));
+  worker.acc = static_cast<int32_t*>(take(group_pixels_ * kBlock * sizeof(int32_t)));
+  worker.lanes = static_cast<float*>(take(chunk_pixels_ * kLanes * sizeof(float)));
+  worker.masks = static_cast<uint64_t*>(take(group_pixels_ * sizeof(uint64_t)));
   return worker;
 }
 
@@ -92,31 +124,66 @@ Conv::Target Conv::target(const Run& run, RowStep* steps) const {
 }
 
 void Conv::walk(const Run& run, const Activations& activations) const {
-  RowStep steps[kMaxSteps];
-  const Target to = target(run, steps);
-  const size_t chunk = static_cast<size_t>(chunk_tiles_) * walk_.mr;
-  run.pool->for_each((pixels_ + chunk - 1) / chunk, threads_,
-                     [&](int index, size_t i) { run_chunk(activations, to, i * chunk, worker(run, index)); });
+  RowStep steps[kMaxSteps], beside_steps[kMaxSteps];
+  const Passage own = {activations, target(run, steps), {}};
+  Passage other = {};
+  Run beside_run = run;
+  if (beside_ != nullptr) {
+    beside_run.inputs += beside_input_;
+    beside_run.scratch = static_cast<char*>(run.scratch) + own_bytes();
+    other = {beside_->activate(beside_run), beside_->target(beside_run, beside_steps), {}};
+  }
+  run.pool->for_each((pixels_ + chunk_pixels_ - 1) / chunk_pixels_, threads_, [&](int index, size_t i) {
+    Passage mine = own, beside = other;
+    mine.worker = worker(run, index);
+    if (beside_ != nullptr) beside.worker = beside_->worker(beside_run, index);
+    run_chunk(mine, beside_ == nullptr ? nullptr : &beside, i * chunk_pixels_);
+  });
 }
 
 // All output channels of the pixels from `first` on.
-void Conv::run_chunk(const Activations& activations, Target target, size_t first, const Worker& worker) const {
-  const size_t chunk = static_cast<size_t>(chunk_tiles_) * walk_.mr, group = kGroupTiles * walk_.mr;
-  const size_t last = pixels_ - first < chunk ? pixels_ : first + chunk;
-  gather(activations, first, last, worker);
-  begin(target, first, last);
-  finisher_.begin(&target.finish, worker.lanes, first, last);
-  const size_t together = walk_.blocks_outside ? chunk : group;
+void Conv::run_chunk(Passage own, const Passage* beside, size_t first) const {
+  const size_t last = pixels_ - first < chunk_pixels_ ? pixels_ : first + chunk_pixels_;
+  RowFinish& finish = own.target.finish;
+  RowStep steps[kMaxSteps];
+  gather(own.activations, first, last, own.worker);
+  if (beside != nullptr) {
+    beside_->gather(beside->activations, first, last, beside->worker);
+    for (int i = 0; i < finish.count; ++i) steps[i] = finish.steps[i];
+    finish.steps = steps;
+  }
+  begin(own.target, first, last);
+  finisher_.begin(&finish, own.worker.lanes, first, last);
+  const size_t together = walk_.blocks_outside || beside != nullptr ? chunk_pixels_ : group_pixels_;
   for (size_t start = first; start < last; start += together) {
     const size_t end = last - start < together ? last : start + together;
     for (size_t block = 0; block < weights_.blocks(); ++block) {
-      for (size_t pixel = start; pixel < end; pixel += group) {
-        const size_t pixels = end - pixel < group ? end - pixel : group;
-        store(block, run_group(block, pixel - first, static_cast<int>(pixels), worker), worker, target, pixel);
+      for (size_t pixel = start; pixel < end; pixel += group_pixels_) {
+        const int pixels = static_cast<int>(end - pixel < group_pixels_ ? end - pixel : group_pixels_);
+        if (beside != nullptr) {
+          const float* rows = beside_->compute(*beside, block, pixel - first, pixels);
+          steps[finisher_.beside()].operand = rows - pixel * kBlock;
+        }
+        store(block, run_group(block, pixel - first, pixels, own.worker), own.worker, own.target, pixel);
       }
     }
   }
-  finisher_.end(target.finish, first, last);
+  finisher_.end(finish, first, last);
+}
+
+// What is made of a block for a few pixels, from slot `first` of the chunk on: rows of kBlock reals, in the place of
+// the accumulators.
+const float* Conv::compute(const Passage& passage, size_t block, size_t first, int pixels) const {
+  const Rows rows = run_group(block, first, pixels, passage.worker);
+  const ChannelBlock& channels = weights_.block(block);
+  const OutputTransform transform = weights_.transform(block);
+  const RowTile tile = {&rows, &transform, nullptr, 0, 0, pixels, channels.channel, channels.channels};
+  float* values = reinterpret_cast<float*>(passage.worker.acc);
+  RowFinish finish = passage.target.finish;
+  finish.values = values - channels.channel;
+  finish.stride = kBlock;
+  kernel_.finish(tile, finish, nullptr);
+  return values;
 }
 
 // Pointers to the taps of the pixels [first, last). A last tile that is not full repeats its last pixel.

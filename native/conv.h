@@ -14,6 +14,8 @@ namespace larq_el {
 
 class Conv : public Op {
  public:
+  ~Conv() override { delete beside_; }
+
   // What follows a convolution to float32: input 0 is the convolution's, the others are operands. To be set up before
   // prepare; without it, output 0 is the convolution's.
   Finisher& finisher() {
@@ -21,11 +23,17 @@ class Conv : public Op {
     return finisher_;
   }
 
+  // Computes another convolution to the same pixels and channels beside this one, which then owns it: what its finisher
+  // makes of a tile is added by the finisher's `add_beside`, and nobody stores it. The other reads input number
+  // `input`. False, and nothing changes, where the two divide their channels otherwise.
+  bool set_beside(Conv* other, int input);
+
   // Whether the signs of a float32 output can be stored block by block.
   bool stores_signs() const { return weights_.whole_words(); }
   int channels() const { return weights_.channels_out(); }
 
-  size_t scratch_bytes() const override { return front_bytes_ + threads_ * worker_bytes_; }
+  size_t scratch_bytes() const override { return own_bytes() + (beside_ == nullptr ? 0 : beside_->scratch_bytes()); }
+  void run(const Run& run) const override { walk(run, activate(run)); }
 
  protected:
   // The kernel, and the order in which it goes through the output.
@@ -73,13 +81,16 @@ class Conv : public Op {
   Conv(const char* name, const ConvWeights& weights, const BinaryKernel& kernel, const Walk& walk)
       : name_(name), weights_(weights), kernel_(kernel), walk_(walk) {}
 
-  // Lays out windows over images of this shape (N, H, W); sets the output's N, H and W, and what follows here. False,
-  // with a message, where they do not fit.
-  bool place(const Shape& input, const Window& height, const Window& width, bool same, int threads, Shape* output,
+  // Lays out windows over images of this shape (N, H, W); sets the output's, and what follows here. False, with a
+  // message, where they do not fit.
+  bool place(const Shape& input, const Window& height, const Window& width, bool same, int threads,
              const Reporter& report);
 
-  // Computes the output from activations, `run.scratch` holding front_bytes_ of the caller's in front.
-  void walk(const Run& run, const Activations& activations) const;
+  // Prepares what follows the convolution, and the one beside it; the last step of `prepare`.
+  bool prepare_finish(const Value* const* inputs, Value* const* outputs, const Reporter& report);
+
+  // Makes of input 0 what the kernel reads, in the front of `run.scratch`, of front_bytes_.
+  virtual Activations activate(const Run& run) const = 0;
 
   // Stores the correction of a pixel where there are any (`is_corrected_`), and its scale where sums have one.
   virtual void correct(const Pixel& pixel, size_t slot, const Worker& worker) const = 0;
@@ -99,6 +110,7 @@ class Conv : public Op {
   Finisher finisher_;
 
   // What follows depends on the input's shape and is set by `place`, or by the operator before a run.
+  Shape output_;
   int batch_ = 0;
   Span rows_;
   Span columns_;
@@ -112,11 +124,21 @@ class Conv : public Op {
   bool is_corrected_ = false;  // whether `correct` ever says anything
 
  private:
+  struct Passage {  // a run, in one thread
+    Activations activations;
+    Target target;
+    Worker worker;
+  };
+
   bool place_taps(const Window& height, const Window& width);
   void size_chunks(int threads);
+  void set_chunk(size_t pixels, size_t unit);
+  size_t own_bytes() const { return front_bytes_ + threads_ * worker_bytes_; }
+  void walk(const Run& run, const Activations& activations) const;
   Worker worker(const Run& run, int index) const;
   Target target(const Run& run, RowStep* steps) const;
-  void run_chunk(const Activations& activations, Target target, size_t first, const Worker& worker) const;
+  void run_chunk(Passage own, const Passage* beside, size_t first) const;
+  const float* compute(const Passage& passage, size_t block, size_t first, int pixels) const;
   void gather(const Activations& activations, size_t first, size_t last, const Worker& worker) const;
   void gather_pixel(const Activations& activations, const Pixel& pixel, const void** taps) const;
   Rows run_group(size_t block, size_t first, int pixels, const Worker& worker) const;
@@ -125,7 +147,11 @@ class Conv : public Op {
   Window height_;
   Window width_;
   Array<int64_t> tap_offsets_;  // from the window's origin, in bytes
-  int chunk_tiles_ = 1;         // of which a thread gets the taps at once
+  size_t chunk_pixels_ = 1;     // of which a thread gets the taps at once
+  size_t group_pixels_ = 1;     // for which a block is computed before they are finished
+  Conv* beside_ = nullptr;
+  int beside_input_ = 0;
+  bool is_beside_ = false;  // another
   size_t worker_bytes_ = 0;
 };
 

@@ -67,7 +67,7 @@ Int8Conv* Int8Conv::create(const Int8Match& match, const BinaryKernel& kernel, c
 }
 
 bool Int8Conv::prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) {
-  Shape image = inputs[0]->shape, shape;
+  Shape image = inputs[0]->shape;
   if (inputs[0]->type != tfl::kFloat32 || image.rank != 4 || image.last() != match_.channels_in) {
     return report.error("CONV_2D: tensor %d is not a float32 image of %d channels.", inputs[0]->tensor,
                         match_.channels_in);
@@ -75,13 +75,12 @@ bool Int8Conv::prepare(const Value* const* inputs, Value* const* outputs, int th
   if (match_.pool >= 0 && !averages_.place(inputs[0]->shape, match_.pool_same, &image, report)) return false;
   size_t values = 0;
   if (!image.elements(&values)) return report.error("CONV_2D: the input has no elements.");
-  if (!place(image, match_.height, match_.width, match_.same, threads, &shape, report)) return false;
-  shape.dims[3] = match_.channels_out;
+  if (!place(image, match_.height, match_.width, match_.same, threads, report)) return false;
   image_pixels_ = static_cast<size_t>(rows_.input) * columns_.input;
   const size_t piece = kPieceValues / match_.channels_in + 1;
   pieces_ = (image_pixels_ + piece - 1) / piece;
   front(nullptr, &front_bytes_);
-  return finisher_.prepare(inputs, outputs, shape, report);
+  return prepare_finish(inputs, outputs, report);
 }
 
 Int8Conv::Front Int8Conv::front(const void* scratch, size_t* bytes) const {
@@ -108,7 +107,7 @@ Int8Conv::Piece Int8Conv::piece(size_t index) const {
   return {static_cast<int>(index / pieces_), image_pixels_ * at / pieces_, image_pixels_ * (at + 1) / pieces_};
 }
 
-void Int8Conv::run(const Run& run) const {
+Conv::Activations Int8Conv::activate(const Run& run) const {
   const Front front = this->front(run.scratch);
   if (scaling_ == kByImage) {
     measure(run, front);
@@ -116,7 +115,7 @@ void Int8Conv::run(const Run& run) const {
   } else {
     quantize_pixels(run, front);
   }
-  walk(run, {front.activations, front.outside, scaling_ == kStatic ? 0 : pixel_bytes_});
+  return {front.activations, front.outside, scaling_ == kStatic ? 0 : pixel_bytes_};
 }
 
 // The scale and the zero point of values in a range, as XNNPACK chooses them.

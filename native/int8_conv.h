@@ -37,7 +37,6 @@ class Int8Conv final : public Conv {
                           const Reporter& report);
 
   bool prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) override;
-  void run(const Run& run) const override;
 
  private:
   enum Scaling { kStatic, kByImage, kByPixel };
@@ -71,6 +70,7 @@ class Int8Conv final : public Conv {
   void quantize_pixels(const Run& run, const Front& front) const;
   void fill_outside(int image, const Front& front) const;
 
+  Activations activate(const Run& run) const override;
   void correct(const Pixel& pixel, size_t slot, const Worker& worker) const override;
 
   Int8Match match_;  // whose constants are not read after create
