@@ -63,6 +63,7 @@ bool Fuser::run(bool partition) {
   }
   if (!attach_forms()) return false;
   want_values();
+  pair();
   return true;
 }
 
@@ -410,6 +411,33 @@ void Fuser::want_values() {
     for (const FusedMagnitude& magnitude : magnitudes_) wanted = wanted || magnitude.source == rows.result;
     if (wanted) rows.values = rows.result;
   }
+}
+
+// Lets a binary convolution compute the int8 convolution that it is added to.
+void Fuser::pair() {
+  for (FusedRows& rows : rows_) {
+    if (rows.conv < 0 || graph_.node(rows.conv).kind != Kind::kBconv) continue;
+    for (int i = 0; i < rows.steps_count && rows.beside < 0; ++i) {
+      const FusedStep& step = rows.steps[i];
+      if (step.kind != RowStep::kAdd || step.scale != 1.0f || step.operand < 0) continue;
+      for (size_t k = 0; k < rows_.size(); ++k) {
+        if (rows_[k].result != step.operand || !is_summand(rows_[k])) continue;
+        rows.beside = static_cast<int>(k);
+        rows.step = i;
+        rows_[k].is_beside = true;
+      }
+    }
+  }
+}
+
+// Whether rows are an int8 convolution's that depend on no other tensor and are read once, as they are.
+bool Fuser::is_summand(const FusedRows& rows) const {
+  if (rows.reads < 0 || rows.is_beside || graph_.only_reader(rows.result) < 0) return false;
+  if (rows.bits >= 0 || rows.magnitude >= 0 || rows.groups >= 0) return false;
+  for (int i = 0; i < rows.steps_count; ++i) {
+    if (rows.steps[i].operand >= 0) return false;
+  }
+  return true;
 }
 
 }  // namespace larq_el

@@ -25,10 +25,13 @@ struct FusedStep {
 
 // Rows of one tensor, from a convolution or from memory, their steps, and the forms in which the result is wanted.
 struct FusedRows {
-  int conv = -1;     // position of the convolution's node, or -1
-  int source = -1;   // the tensor that is read, where there is no convolution
-  int reads = -1;    // the tensor whose values an int8 convolution reads
-  int position = 0;  // of the node after which all operands are there
+  int conv = -1;    // position of the convolution's node, or -1
+  int source = -1;  // the tensor that is read, where there is no convolution
+  int reads = -1;   // the tensor whose values an int8 convolution reads
+  int beside = -1;  // the rows, by number, of an int8 convolution whose result a step adds and nothing else reads,
+  int step = -1;    // and that step
+  bool is_beside = false;  // the same, of the int8 convolution's
+  int position = 0;        // of the node after which all operands are there
   FusedStep steps[kMaxSteps];
   int steps_count = 0;
   int start = -1;   // what the convolution computes, or the source
@@ -100,6 +103,8 @@ class Fuser {
   bool attach_forms();
   bool attach(const Form& form);
   void want_values();
+  void pair();
+  bool is_summand(const FusedRows& rows) const;
 
   const FusionGraph& graph_;
   const Int8Kernel* int8_;
