@@ -4,6 +4,7 @@ namespace larq_el {
 namespace {
 
 constexpr Window kWindow = {2, 2, 1};      // along both axes
+constexpr size_t kAhead = 2;               // windows
 constexpr size_t kSerialValues = 1 << 15;  // below which waking a thread takes longer than it saves
 
 }  // namespace
@@ -39,7 +40,7 @@ void Averages::write(const float* images, size_t image, size_t pixel, float* ave
     rows[i] = is_inside ? images + (static_cast<size_t>(y) * columns_.input + x) * channels_ : zeros_.data();
     inside += is_inside;
   }
-  kernel_.average(rows, channels_, 1.0f / static_cast<float>(inside), average);
+  kernel_.average(rows, channels_, kAhead * kWindow.stride * channels_, 1.0f / static_cast<float>(inside), average);
 }
 
 bool AveragePool::prepare(const Value* const* inputs, Value* const* outputs, int threads, const Reporter& report) {

@@ -119,11 +119,14 @@ void quantize(const float* values, size_t count, float inverse_scale, int zero_p
 }
 
 template <int kBytes>
-void average(const float* const* rows, size_t channels, float factor, float* out) {
+void average(const float* const* rows, size_t channels, size_t ahead, float factor, float* out) {
   constexpr size_t kWidth = Reals<kBytes>::kWidth;
   size_t c = 0;
   for (; c + kWidth <= channels; c += kWidth) {
-    const auto at = [&](int i) { return Reals<kBytes>::load(rows[i] + c); };
+    const auto at = [&](int i) {
+      __builtin_prefetch(rows[i] + c + ahead);
+      return Reals<kBytes>::load(rows[i] + c);
+    };
     const auto mean = ((at(0) + at(1)) + (at(2) + at(3))) * factor;
     memcpy(out + c, &mean, sizeof mean);
   }

@@ -30,8 +30,9 @@ struct Int8Kernel {
   // the largest. `count` values, then zeros to a whole word.
   void (*quantize)(const float* values, size_t count, float inverse_scale, int zero_point, void* quantized);
 
-  // out[c] = ((rows[0][c] + rows[1][c]) + (rows[2][c] + rows[3][c])) * factor, rounded each time.
-  void (*average)(const float* const* rows, size_t channels, float factor, float* out);
+  // out[c] = ((rows[0][c] + rows[1][c]) + (rows[2][c] + rows[3][c])) * factor, rounded each time. What lies `ahead`
+  // floats behind each is asked for.
+  void (*average)(const float* const* rows, size_t channels, size_t ahead, float factor, float* out);
 };
 
 #define LARQ_EL_INT8_KERNEL(name, beside, supported) extern const Int8Kernel int8_kernel_##name;
