@@ -93,7 +93,7 @@ Int8Conv::Front Int8Conv::front(const void* scratch, size_t* bytes) const {
   const size_t pixels = batch_ * image_pixels_, averages = scaling_ == kByImage ? pixels : threads_;
   const size_t pooled = match_.pool < 0 ? 0 : averages * match_.channels_in;
   Front front;
-  front.scaling = reinterpret_cast<Quantization*>(take(scalings() * sizeof(Quantization)));
+  front.scales = reinterpret_cast<Int8Scale*>(take(scalings() * sizeof(Int8Scale)));
   front.pooled = reinterpret_cast<float*>(take(pooled * sizeof(float)));
   front.activations = reinterpret_cast<char*>(take(pixels * pixel_bytes_));
   front.ranges = reinterpret_cast<float*>(take(batch_ * pieces_ * 2 * sizeof(float)));
@@ -118,17 +118,6 @@ Conv::Activations Int8Conv::activate(const Run& run) const {
   return {front.activations, front.outside, scaling_ == kStatic ? 0 : pixel_bytes_};
 }
 
-// The scale and the zero point of values in a range, as XNNPACK chooses them.
-Int8Conv::Quantization Int8Conv::choose(float lowest, float highest) {
-  const float inverse_scale = lowest < highest ? 255.0f / (highest - lowest) : 1.0f;
-  const float least = lowest * inverse_scale, most = highest * inverse_scale;
-  // the end that lies nearer to an integer keeps its place
-  float zero = (-128.0f + least) + (127.0f + most) > 0.0f ? -128.0f - least : 127.0f - most;
-  zero = zero > -128.0f ? zero : -128.0f;
-  zero = zero < 127.0f ? zero : 127.0f;
-  return {inverse_scale, 1.0f / inverse_scale, static_cast<int>(std::nearbyint(zero))};
-}
-
 // The range of each piece, and the pool's values.
 void Int8Conv::measure(const Run& run, const Front& front) const {
   const float* input = static_cast<const float*>(run.inputs[0]);
@@ -147,7 +136,7 @@ void Int8Conv::measure(const Run& run, const Front& front) const {
 }
 
 void Int8Conv::fill_outside(int image, const Front& front) const {
-  const int zero_point = front.scaling[image].zero_point;
+  const int zero_point = front.scales[image].zero_point;
   int8_.quantize(zeros_.data(), zeros_.size(), 1.0f, zero_point, front.outside + image * pixel_bytes_);
 }
 
@@ -160,13 +149,13 @@ void Int8Conv::quantize_images(const Run& run, const Front& front) const {
       lowest = range[0] < lowest ? range[0] : lowest;
       highest = range[1] > highest ? range[1] : highest;
     }
-    front.scaling[image] = choose(lowest, highest);
+    front.scales[image] = int8_.choose(lowest, highest);
     fill_outside(image, front);
   }
   const float* values = match_.pool < 0 ? static_cast<const float*>(run.inputs[0]) : front.pooled;
   run.pool->for_each(batch_ * pieces_, threads_, [&](int, size_t i) {
     const Piece piece = this->piece(i);
-    const Quantization& image = front.scaling[piece.image];
+    const Int8Scale& image = front.scales[piece.image];
     // Without channels to fill up, all pixels are one row.
     const size_t pixels = piece.last - piece.first, calls = channels % kWordChannels == 0 ? 1 : pixels;
     const size_t first = piece.image * image_pixels_ + piece.first;
@@ -182,7 +171,7 @@ void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
   const float* input = static_cast<const float*>(run.inputs[0]);
   const size_t channels = match_.channels_in;
   if (scaling_ == kStatic) {
-    front.scaling[0] = {1.0f / match_.from.scale, match_.from.scale, match_.from.zero_point};
+    front.scales[0] = {1.0f / match_.from.scale, match_.from.scale, match_.from.zero_point};
     fill_outside(0, front);
   }
   run.pool->for_each(batch_ * pieces_, threads_, [&](int worker, size_t i) {
@@ -192,14 +181,12 @@ void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
       float* average = front.pooled + worker * channels;
       if (match_.pool >= 0) averages_.write(input, piece.image, pixel, average);
       const float* values = match_.pool >= 0 ? average : input + at * channels;
-      Quantization& quantization = front.scaling[scaling_ == kStatic ? 0 : at];
+      char* activations = front.activations + at * pixel_bytes_;
       if (scaling_ == kByPixel) {
-        float lowest = 0.0f, highest = 0.0f;
-        int8_.range(values, channels, &lowest, &highest);
-        quantization = choose(lowest, highest);
+        front.scales[at] = int8_.quantize_row(values, channels, activations);
+      } else {
+        int8_.quantize(values, channels, front.scales[0].inverse_scale, front.scales[0].zero_point, activations);
       }
-      int8_.quantize(values, channels, quantization.inverse_scale, quantization.zero_point,
-                     front.activations + at * pixel_bytes_);
     }
   });
 }
@@ -207,8 +194,8 @@ void Int8Conv::quantize_pixels(const Run& run, const Front& front) const {
 void Int8Conv::correct(const Pixel& pixel, size_t slot, const Worker& worker) const {
   size_t at = scaling_ == kStatic ? 0 : pixel.image;
   if (scaling_ == kByPixel) at = (at * rows_.output + pixel.row) * columns_.output + pixel.column;
-  const Quantization& quantization = static_cast<const Quantization*>(worker.front)[at];
-  worker.scales[slot] = {quantization.scale, weights_.zero(quantization.zero_point)};
+  const Int8Scale& scale = static_cast<const Int8Scale*>(worker.front)[at];
+  worker.scales[slot] = {scale.scale, weights_.zero(scale.zero_point)};
 }
 
 }  // namespace larq_el

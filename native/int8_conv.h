@@ -40,18 +40,13 @@ class Int8Conv final : public Conv {
 
  private:
   enum Scaling { kStatic, kByImage, kByPixel };
-  struct Quantization {
-    float inverse_scale;
-    float scale;
-    int zero_point;
-  };
   // The front of the working memory.
   struct Front {
-    Quantization* scaling;  // one, or of each image or pixel; at the beginning
-    float* pooled;          // by image: [pixel][channel], else [thread][channel]; nothing where there is no pool
-    char* activations;      // [pixel][word]
-    float* ranges;          // [piece][2], by image: the lowest and the highest value
-    char* outside;          // [image][word]
+    Int8Scale* scales;  // one, or of each image or pixel; at the beginning
+    float* pooled;      // by image: [pixel][channel], else [thread][channel]; nothing where there is no pool
+    char* activations;  // [pixel][word]
+    float* ranges;      // [piece][2], by image: the lowest and the highest value
+    char* outside;      // [image][word]
   };
   struct Piece {  // of an image's pixels
     int image;
@@ -64,7 +59,6 @@ class Int8Conv final : public Conv {
   Front front(const void* scratch, size_t* bytes = nullptr) const;
   Piece piece(size_t index) const;
   size_t scalings() const { return scaling_ == kStatic ? 1 : scaling_ == kByImage ? batch_ : batch_ * image_pixels_; }
-  static Quantization choose(float lowest, float highest);
   void measure(const Run& run, const Front& front) const;
   void quantize_images(const Run& run, const Front& front) const;
   void quantize_pixels(const Run& run, const Front& front) const;

@@ -23,6 +23,9 @@ struct Reals {
   }
 };
 
+constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, half to even
+constexpr int kRoundBits = 0x4b400000;
+
 struct Lower {
   template <class V>
   static inline V of(V a, V b) {
@@ -73,15 +76,27 @@ void range(const float* values, size_t count, float* lowest, float* highest) {
   *highest = extreme<Higher, kBytes>(Higher::of(Higher::of(high[0], high[1]), Higher::of(high[2], high[3])));
 }
 
-// Vectors of T, of the same number of elements. The bounds are those of int8, less the zero point. Adding 1.5 * 2^23
-// leaves a number rounded to an integer, half to even, in the lowest bits.
+// The scale and the zero point of values from `lowest` to `highest`, which are not above and not below 0, as XNNPACK
+// chooses them. On vectors, which have no branches that could be foreseen wrongly.
+inline Int8Scale choose_scale(float lowest, float highest) {
+  using V = Reals<16>::Vector;
+  const float inverse_scale = lowest < highest ? 255.0f / (highest - lowest) : 1.0f;
+  const float least = lowest * inverse_scale, most = highest * inverse_scale;
+  // the end that lies nearer to an integer keeps its place
+  const V apart = V{} + ((-128.0f + least) + (127.0f + most));
+  V zero = apart > 0.0f ? V{} + (-128.0f - least) : V{} + (127.0f - most);
+  zero = Lower::of(V{} + 127.0f, Higher::of(V{} - 128.0f, zero));
+  const V rounded = (zero + kRound) - kRound;
+  return {inverse_scale, 1.0f / inverse_scale, static_cast<int>(rounded[0])};
+}
+
+// Vectors of T, of the same number of elements. The bounds are those of int8, less the zero point. The lowest bits of a
+// number behind kRound are an integer.
 template <int kBytes, class T>
 struct Quantizer {
   using V = typename Reals<kBytes>::Vector;
   using I = typename Reals<kBytes>::Integers;
   typedef T Narrow __attribute__((vector_size(kBytes / sizeof(float) * sizeof(T))));
-  static constexpr float kRound = 12582912.0f;
-  static constexpr int kRoundBits = 0x4b400000;
   float inverse_scale;
   float lowest;
   float highest;
@@ -116,6 +131,15 @@ void quantize(const float* values, size_t count, float inverse_scale, int zero_p
   const auto q = quantizer(Reals<kBytes>::load(rest));
   const size_t words = (count - i + kWordChannels - 1) / kWordChannels;
   memcpy(out + i, &q, words * kWordChannels * sizeof(T));
+}
+
+template <int kBytes, class T, int kOffset>
+Int8Scale quantize_row(const float* values, size_t count, void* quantized) {
+  float lowest = 0.0f, highest = 0.0f;
+  range<kBytes>(values, count, &lowest, &highest);
+  const Int8Scale scale = choose_scale(lowest, highest);
+  quantize<kBytes, T, kOffset>(values, count, scale.inverse_scale, scale.zero_point, quantized);
+  return scale;
 }
 
 template <int kBytes>

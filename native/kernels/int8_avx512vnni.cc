@@ -43,7 +43,9 @@ extern const Int8Kernel int8_kernel_avx512vnni = {"avx512vnni",
                                                   pack<int8_t, kWordChannels>,
                                                   run,
                                                   range<64>,
+                                                  choose_scale,
                                                   quantize<64, uint8_t, 128>,
+                                                  quantize_row<64, uint8_t, 128>,
                                                   average<64>};
 
 }  // namespace larq_el

@@ -9,6 +9,13 @@ namespace larq_el {
 
 constexpr int kWordChannels = 4;  // input channels of a word; the last one of a tap is filled up with anything finite
 
+// How reals become int8: q = value * inverse_scale, rounded half to even, + zero_point.
+struct Int8Scale {
+  float inverse_scale;
+  float scale;
+  int32_t zero_point;
+};
+
 struct Int8Kernel {
   const char* name;
   int mr;                // output pixels of a tile
@@ -26,9 +33,15 @@ struct Int8Kernel {
   // Lowers *lowest and raises *highest to what `count` reals reach. NaN is passed over.
   void (*range)(const float* values, size_t count, float* lowest, float* highest);
 
-  // Stores q + offset for q = value * inverse_scale, rounded half to even, + zero_point, saturated, where NaN becomes
-  // the largest. `count` values, then zeros to a whole word.
+  // The scale for values from `lowest`, at most 0, to `highest`, at least 0.
+  Int8Scale (*choose)(float lowest, float highest);
+
+  // Stores q + offset of `count` values, saturated, where NaN becomes the largest, then anything finite to a whole
+  // word.
   void (*quantize)(const float* values, size_t count, float inverse_scale, int zero_point, void* quantized);
+
+  // The same of values by their own range; returns the scale.
+  Int8Scale (*quantize_row)(const float* values, size_t count, void* quantized);
 
   // out[c] = ((rows[0][c] + rows[1][c]) + (rows[2][c] + rows[3][c])) * factor, rounded each time. What lies `ahead`
   // floats behind each is asked for.

@@ -48,7 +48,9 @@ extern const Int8Kernel int8_kernel_neondot = {"neondot",
                                                pack<int8_t, kWordChannels>,
                                                run,
                                                range<16>,
+                                               choose_scale,
                                                quantize<16, int8_t, 0>,
+                                               quantize_row<16, int8_t, 0>,
                                                average<16>};
 
 }  // namespace larq_el
