@@ -107,11 +107,12 @@ void Fuser::start_from_int8(const Int8Match& match, FusedRows* rows) {
 
 // An int8 convolution that stands among the runtime's own operators is better left to them.
 bool Fuser::is_wanted(const Int8Match& match) const {
-  if (int8_ == nullptr || !(always_ || pays_off(graph_, match, *int8_))) return false;
+  if (int8_ == nullptr) return false;
   const int reader = graph_.only_reader(match.output);
-  const bool is_summed = reader >= 0 && graph_.node(reader).kind == Kind::kAdd;
-  return is_here(graph_.producer(match.input)) ||
-         (is_summed && is_here(graph_.producer(other_input(graph_.node(reader), match.output))));
+  const bool behind = is_here(graph_.producer(match.input));
+  const bool is_summed = reader >= 0 && graph_.node(reader).kind == Kind::kAdd &&
+                         is_here(graph_.producer(other_input(graph_.node(reader), match.output)));
+  return (behind || is_summed) && (always_ || pays_off(graph_, match, *int8_, behind));
 }
 
 // Whether a node, or none (-1), runs in the delegate as far as is known.

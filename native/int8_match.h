@@ -35,7 +35,7 @@ struct Int8Match {
 // Whether a node of a graph is an int8 convolution that can be computed here.
 bool match_int8_conv(const FusionGraph& graph, const FusionNode& node, Int8Match* match);
 
-// Whether it is faster here than in the stock runtime.
-bool pays_off(const FusionGraph& graph, const Int8Match& match, const Int8Kernel& kernel);
+// Whether it is faster here than in the stock runtime, where it reads what the delegate computes (`behind` it) or not.
+bool pays_off(const FusionGraph& graph, const Int8Match& match, const Int8Kernel& kernel, bool behind);
 
 }  // namespace larq_el

@@ -36,6 +36,7 @@ void run(const Tile& tile, int32_t* acc) {
 }  // namespace
 
 extern const Int8Kernel int8_kernel_avx512vnni = {"avx512vnni",
+                                                  true,
                                                   kMr,
                                                   kWordChannels,
                                                   kWordChannels * kBlock,

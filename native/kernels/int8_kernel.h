@@ -18,6 +18,7 @@ struct Int8Scale {
 
 struct Int8Kernel {
   const char* name;
+  bool is_level;         // was measured to be as fast as the stock runtime's on processors of this instruction set
   int mr;                // output pixels of a tile
   int activation_bytes;  // of a word of a pixel, as `run` reads it
   int weight_bytes;      // of a word of a block, packed

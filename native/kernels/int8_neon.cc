@@ -54,7 +54,8 @@ void run(const Tile& tile, int32_t* acc) {
 }  // namespace
 
 extern const Int8Kernel int8_kernel_neon = {
-    "neon",    kMr,          2 * kWordChannels,        2 * kWordChannels * kBlock,   0,          pack<int16_t, 1>, run,
-    range<16>, choose_scale, quantize<16, int16_t, 0>, quantize_row<16, int16_t, 0>, average<16>};
+    "neon",           false, kMr,       2 * kWordChannels, 2 * kWordChannels * kBlock, 0,
+    pack<int16_t, 1>, run,   range<16>, choose_scale,      quantize<16, int16_t, 0>,   quantize_row<16, int16_t, 0>,
+    average<16>};
 
 }  // namespace larq_el

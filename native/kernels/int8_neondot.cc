@@ -41,6 +41,7 @@ void run(const Tile& tile, int32_t* acc) {
 }  // namespace
 
 extern const Int8Kernel int8_kernel_neondot = {"neondot",
+                                               false,
                                                kMr,
                                                kWordChannels,
                                                kWordChannels * kBlock,
