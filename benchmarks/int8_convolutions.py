@@ -104,7 +104,7 @@ def measure(shape: Shape, inside: bool, rest: str, isa: str, runs: int) -> tuple
 
 def table(isa: str, runs: int) -> list[str]:
     lines = [
-        "| convolution | rest | behind the delegate: left, claimed | ratio | behind the runtime: left, claimed | ratio |",
+        "| convolution | rest | behind the delegate: left, claimed | ratio | behind the runtime | ratio |",
         "|---|---|---|---|---|---|",
     ]
     for shape in SHAPES:
@@ -131,7 +131,7 @@ def main() -> None:
     head = [
         "# int8 convolutions in the delegate and in the stock runtime",
         "",
-        f"Written by `python benchmarks/int8_convolutions.py`. {where['cpu']}, {where['os']}, 1 thread, isa {args.isa}. "
+        f"Written by `python benchmarks/int8_convolutions.py`. {where['cpu']}, {where['os']}, 1 thread, {args.isa}. "
         f"Python {where['python']}, {where['packages']}. Medians of {args.runs} interleaved runs of a residual block, "
         "the thread's time; the stock runtime uses the processor's best kernels whatever the isa.",
         "",

@@ -1,6 +1,7 @@
 """int8 convolutions in the delegate equal those of the stock runtime to the bit, and what follows them does too."""
 
 import functools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -27,15 +28,28 @@ def randomized(model, seed=0):
     return model
 
 
+def in_int8(model, rest, samples):
+    """A flatbuffer all of whose convolutions are int8: the converter otherwise keeps the first small ones."""
+    with mock.patch.object(quantize, "EXACT_SHARE", 0.0):
+        calibrated = samples if rest == "int8-static" else None
+        return convert(model, float_ops=rest, samples=calibrated, proof=False).flatbuffer
+
+
 def converted(build, shape, rest, seed=0):
     """A flatbuffer, and samples that it was calibrated on."""
     keras.utils.set_random_seed(seed)
     image = keras.Input(shape)
     samples = np.random.default_rng(seed).normal(size=(4, *shape)).astype(np.float32)
-    model = randomized(keras.Model(image, build(image)))
-    return convert(
-        model, float_ops=rest, samples=samples if rest == "int8-static" else None, proof=False
-    ).flatbuffer, samples
+    return in_int8(randomized(keras.Model(image, build(image))), rest, samples), samples
+
+
+def int8_models():
+    """Flatbuffers and samples, by name, of what a runtime has kernels of its own for."""
+    return {
+        f"{name}-{rest}": converted(build, (10, 11, 37), rest)
+        for rest in RESTS
+        for name, build in (("product", shortcut(70, pool=True)), ("window", shortcut(70, 3, strides=2)))
+    }
 
 
 def outputs(flatbuffer, samples, threads=1, **options):
@@ -51,14 +65,18 @@ def outputs(flatbuffer, samples, threads=1, **options):
     return found, [line.split()[0] for line in read_profile(delegate).splitlines()]
 
 
+def has_int8(names):
+    return any("Int8Conv" in name for name in names)
+
+
 def check(flatbuffer, samples, isas=(None,)):
     """The stock runtime has the convolutions where the delegate leaves them."""
     for isa in isas:
         wanted, left = outputs(flatbuffer, samples, int8="off", isa=isa)
-        assert "Int8Conv" not in left
+        assert not has_int8(left)
         for threads in (1, 2):
             found, names = outputs(flatbuffer, samples, threads, int8="always", isa=isa)
-            assert "Int8Conv" in names
+            assert has_int8(names)
             for one, other in zip(found, wanted, strict=True):
                 np.testing.assert_array_equal(one, other)
 
@@ -111,20 +129,13 @@ def test_every_kernel(rest, isa):
         check(*converted(build, (10, 11, 37), rest), isas=[isa])
 
 
-@pytest.fixture(autouse=True)
-def everything_in_int8(monkeypatch):
-    """The converter otherwise keeps the first small ones, which of these models are all."""
-    monkeypatch.setattr(quantize, "EXACT_SHARE", 0.0)
-
-
 @functools.cache
 def network(name, width, size, rest):
     keras.utils.set_random_seed(0)
     model = zoo.create_model(name, input_shape=(size, size, 3), classes=10, width=width, classifier_activation=None)
     samples = np.random.default_rng(0).normal(scale=60, size=(8, size, size, 3)).astype(np.float32)
     model(samples, training=True)
-    calibrated = samples if rest == "int8-static" else None
-    return convert(model, float_ops=rest, samples=calibrated, proof=False).flatbuffer, samples[:2]
+    return in_int8(model, rest, samples), samples[:2]
 
 
 @pytest.mark.parametrize("rest", RESTS)
@@ -179,7 +190,7 @@ def test_tflites_own_kernels_round_otherwise(rest):
 def test_a_graph_without_binary_operators_is_left():
     image = keras.Input((8, 8, 16))
     model = keras.Model(image, keras.layers.Conv2D(64, 1)(image))
-    flatbuffer = convert(model, float_ops="int8").flatbuffer
+    flatbuffer = in_int8(model, "int8", None)
     _, names = outputs(flatbuffer, np.zeros((1, 8, 8, 16), np.float32), int8="always")
     assert names == []
 
