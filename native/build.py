@@ -85,8 +85,7 @@ def build(target: str = "library", output: Path = LIBRARY) -> Path:
     folder = ROOT / "build" / "native" / f"{machine}-{'asan' if target in ('asan', 'fuzz') else 'release'}"
     extra = ASAN if target in ("asan", "fuzz") else []
     kernels = {
-        NATIVE / "kernels" / f"{name}.cc": flags.split()
-        for name, flags in KERNELS.get(machine, PORTABLE).items()
+        NATIVE / "kernels" / f"{name}.cc": flags.split() for name, flags in KERNELS.get(machine, PORTABLE).items()
     }
     programs = {"library": ["plugin.cc"], "bench": ["bench.cc"], "fuzz": ["fuzz.cc"]}.get(target)
     mains = [NATIVE / name for name in programs] if programs else sorted((NATIVE / "tests").glob("*.cc"))

@@ -44,6 +44,9 @@ struct FusionNode {
   int inputs_count = 0;  // -1 where there are more, or an operand that does not exist
   int output = -1;       // the only one, or -1
   const void* params = nullptr;
+
+  // Of two inputs, the one beside a tensor.
+  int other_input(int tensor) const { return inputs[inputs[0] == tensor ? 1 : 0]; }
 };
 
 class FusionGraph {

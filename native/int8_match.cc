@@ -2,14 +2,13 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <initializer_list>
 
 #include "average_pool.h"
+#include "conv_options.h"
 
 namespace larq_el {
 namespace {
 
-constexpr int kMostStride = 1 << 10;       // and dilation, in pixels
 constexpr int kMostDepth = 1 << 14;        // weights of an output channel: sums and corrections fit into 32 bits
 constexpr int32_t kMostBias = 1 << 30;     // beside them
 constexpr float kLeastRescale = 0x1p-32f;  // and the most: beyond them the stock runtime falls back to other kernels
@@ -22,22 +21,6 @@ bool is_quantized(const FusionGraph& graph, int tensor, tfl::Quantization* found
   if (!graph.is_int8(tensor)) return false;
   *found = graph.quantization(tensor);
   return is_scale(found->scale) && found->zero_point >= INT8_MIN && found->zero_point <= INT8_MAX;
-}
-
-bool read_options(const FusionNode& node, Int8Match* match) {
-  const tfl::ConvParams* params = static_cast<const tfl::ConvParams*>(node.params);
-  if (node.kind != Kind::kConv || params == nullptr) return false;
-  if (params->activation < tfl::kNone || params->activation > tfl::kRelu6Activation) return false;
-  if (params->padding != tfl::kSame && params->padding != tfl::kValid) return false;
-  for (const int size :
-       {params->stride_height, params->stride_width, params->dilation_height, params->dilation_width}) {
-    if (size < 1 || size > kMostStride) return false;
-  }
-  match->height = {1, params->stride_height, params->dilation_height};
-  match->width = {1, params->stride_width, params->dilation_width};
-  match->same = params->padding == tfl::kSame;
-  match->activation = params->activation;
-  return true;
 }
 
 bool read_filter(const FusionGraph& graph, const FusionNode& node, Int8Match* match) {
@@ -107,7 +90,8 @@ void follow_pool(const FusionGraph& graph, Int8Match* match) {
 
 bool match_int8_conv(const FusionGraph& graph, const FusionNode& node, Int8Match* match) {
   Int8Match found;
-  if (!read_options(node, &found) || !read_filter(graph, node, &found)) return false;
+  const tfl::ConvParams* params = static_cast<const tfl::ConvParams*>(node.params);
+  if (node.kind != Kind::kConv || !read_conv_options(params, &found) || !read_filter(graph, node, &found)) return false;
   if (graph.is_float(node.inputs[0])) {
     found.input = node.inputs[0];
     found.output = node.output;

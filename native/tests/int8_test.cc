@@ -143,28 +143,27 @@ Scaling scaling_of(const Int8Problem& p, const float* values, size_t count) {
   return {1.0f / inverse, inverse, static_cast<int>(std::nearbyint(std::min(std::max(zero, -128.0f), 127.0f)))};
 }
 
+float clamped(float y, tfl::Activation activation) {
+  constexpr float kLowest[] = {-INFINITY, 0.0f, -1.0f, 0.0f}, kHighest[] = {INFINITY, INFINITY, 1.0f, 6.0f};
+  return std::min(std::max(y, kLowest[activation]), kHighest[activation]);
+}
+
+// What int8 holds for a real.
+float stored(float y, const tfl::Quantization& scale) {
+  const float q = std::nearbyint(y / scale.scale) + static_cast<float>(scale.zero_point);
+  return std::min(std::max(q, -128.0f), 127.0f) - static_cast<float>(scale.zero_point);
+}
+
 float finished(const Int8Problem& p, int64_t sum, float scale, int c) {
-  if (p.is_static) {
-    sum += p.has_bias ? p.static_bias[c] : 0;
-    const volatile float factor = p.from.scale * p.scales[c] / p.to.scale;
-    const float rounded = std::nearbyint(static_cast<float>(sum) * factor);
-    float low = static_cast<float>(-128 - p.to.zero_point), high = static_cast<float>(127 - p.to.zero_point);
-    if (p.activation == tfl::kReluN1To1Activation) low = std::max(low, std::nearbyint(-1.0f / p.to.scale));
-    if (p.activation == tfl::kReluN1To1Activation) high = std::min(high, std::nearbyint(1.0f / p.to.scale));
-    if (p.activation == tfl::kRelu6Activation) high = std::min(high, std::nearbyint(6.0f / p.to.scale));
-    if (p.activation % 2 == 1 || p.activation == tfl::kRelu6Activation) {
-      if (p.activation != tfl::kReluN1To1Activation) low = std::max(low, 0.0f);
-    }
-    return std::max(std::min(rounded, high), low) * p.to.scale;
+  if (!p.is_static) {
+    const volatile float scaled = static_cast<float>(sum) * scale;
+    const float y = std::fma(static_cast<float>(scaled), p.scales[c], p.has_bias ? p.bias[c] : 0.0f);
+    return clamped(y, p.activation);
   }
-  const volatile float scaled = static_cast<float>(sum) * scale;
-  const float y = std::fma(static_cast<float>(scaled), p.scales[c], p.has_bias ? p.bias[c] : 0.0f);
-  if (p.activation == tfl::kNone) return y;
-  const float lowest = p.activation == tfl::kReluN1To1Activation ? -1.0f : 0.0f;
-  const float highest = p.activation == tfl::kReluN1To1Activation ? 1.0f
-                        : p.activation == tfl::kRelu6Activation   ? 6.0f
-                                                                  : INFINITY;
-  return std::min(std::max(y, lowest), highest);
+  sum += p.has_bias ? p.static_bias[c] : 0;
+  const volatile float factor = p.from.scale * p.scales[c] / p.to.scale;
+  const float low = stored(clamped(-1e6f, p.activation), p.to), high = stored(clamped(1e6f, p.activation), p.to);
+  return std::max(std::min(std::nearbyint(static_cast<float>(sum) * factor), high), low) * p.to.scale;
 }
 
 std::vector<float> expected(const Int8Problem& p) {
