@@ -4,19 +4,24 @@
 
 Each shape stands in a residual block, as in the networks that it is named after: a binary convolution, the int8 one
 beside it (behind an average of 2x2 pixels, where the block halves the image), their sum and the next signs. The block
-reads what the delegate computed, or what the stock runtime did. The option `int8` of the delegate is off and always, in
-turn in one process; medians of the thread's time are written to a Markdown file named after the environment.
+reads what the delegate computed, or what the stock runtime did. Then come whole networks, whose weights and activations
+do not stay in caches as a block's do. The option `int8` of the delegate is off and always, for networks on too, in turn
+in one process; medians of the thread's time are written to a Markdown file named after the environment.
 """
 
 import argparse
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from larq_el import zoo
 from larq_el._keras import keras, lq
 from larq_el.benchmark import environment
 from larq_el.benchmark.environment import cpu_slug
@@ -35,6 +40,8 @@ BINARY = {
     "padding": "same",
 }
 WARM_UP = 5
+RESTS = ("int8", STATIC)
+NETWORKS = ("el_resnet18", "el_resnet26", "el_resnet50", "el_reactnet_c", "el_mobilenet")
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,12 @@ def block(shape: Shape, inside: bool) -> Any:
     return keras.Model(image, keras.layers.BatchNormalization()(lq.layers.QuantConv2D(64, 1, **BINARY)(y)))
 
 
-def measure(shape: Shape, inside: bool, rest: str, isa: str, runs: int) -> tuple[float, float]:
-    """Milliseconds of a block without and with the convolution in the delegate."""
-    keras.backend.clear_session()
-    model = block(shape, inside)
+def measure(model: Any, rest: str, isa: str, runs: int, options: Sequence[str]) -> list[float]:
+    """Milliseconds of a model with each value of the option `int8`."""
     samples = np.random.default_rng(0).normal(size=(4, *model.input_shape[1:])).astype(np.float32)
     flatbuffer = convert(model, float_ops=rest, samples=samples if rest == STATIC else None, proof=False).flatbuffer
-    interpreters = [
-        stock_interpreter(flatbuffer, delegate=load_delegate(isa=isa, int8=int8)) for int8 in ("off", "always")
-    ]
-    times: list[list[float]] = [[], []]
+    interpreters = [stock_interpreter(flatbuffer, delegate=load_delegate(isa=isa, int8=int8)) for int8 in options]
+    times: list[list[float]] = [[] for _ in options]
     for interpreter in interpreters:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], samples[:1])
     for _ in range(runs + WARM_UP):
@@ -98,26 +101,34 @@ def measure(shape: Shape, inside: bool, rest: str, isa: str, runs: int) -> tuple
             start = time.thread_time()
             interpreter.invoke()
             seconds.append(time.thread_time() - start)
-    without, with_it = (1e3 * median(seconds[WARM_UP:]) for seconds in times)
-    return without, with_it
+    return [1e3 * median(seconds[WARM_UP:]) for seconds in times]
 
 
-def table(isa: str, runs: int) -> list[str]:
-    lines = [
-        "| convolution | rest | behind the delegate: left, claimed | ratio | behind the runtime | ratio |",
-        "|---|---|---|---|---|---|",
-    ]
+def blocks(isa: str, runs: int) -> Iterator[str]:
+    yield "| convolution | rest | behind the delegate: left, claimed | ratio | behind the runtime | ratio |"
+    yield "|---|---|---|---|---|---|"
     for shape in SHAPES:
         window = f"{shape.size}x{shape.size}/{shape.strides}" if shape.size * shape.strides > 1 else "1x1"
         what = f"{shape.name}: {window}, {shape.channels} to {shape.filters}{', averaged' if shape.averaged else ''}"
-        for rest in ("int8", STATIC):
+        for rest in RESTS:
             cells = []
             for inside in (True, False):
-                left, claimed = measure(shape, inside, rest, isa, runs)
+                keras.backend.clear_session()
+                with mock.patch.object(quantize, "EXACT_SHARE", 0.0):  # which keeps small convolutions in float32
+                    left, claimed = measure(block(shape, inside), rest, isa, runs, ("off", "always"))
                 cells += [f"{left:.3f}, {claimed:.3f} ms", f"{left / claimed:.2f}"]
-            lines.append(f"| {what} | {rest} | " + " | ".join(cells) + " |")
-            print(lines[-1], flush=True)
-    return lines
+            yield f"| {what} | {rest} | " + " | ".join(cells) + " |"
+
+
+def networks(isa: str, runs: int) -> Iterator[str]:
+    yield "| network | rest | left | by the rule | all | ratio by the rule | of all |"
+    yield "|---|---|---|---|---|---|---|"
+    for name in NETWORKS:
+        for rest in RESTS:
+            keras.backend.clear_session()
+            left, ruled, claimed = measure(zoo.create_model(name), rest, isa, runs, ("off", "on", "always"))
+            times = " | ".join(f"{ms:.3f} ms" for ms in (left, ruled, claimed))
+            yield f"| {name} | {rest} | {times} | {left / ruled:.3f} | {left / claimed:.3f} |"
 
 
 def main() -> None:
@@ -126,21 +137,24 @@ def main() -> None:
     parser.add_argument("--isa", default=available_isas()[0], choices=available_isas())
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
-    quantize.EXACT_SHARE = 0.0  # the converter otherwise keeps a small convolution in float32
     where = environment(1)
     head = [
         "# int8 convolutions in the delegate and in the stock runtime",
         "",
         f"Written by `python benchmarks/int8_convolutions.py`. {where['cpu']}, {where['os']}, 1 thread, {args.isa}. "
-        f"Python {where['python']}, {where['packages']}. Medians of {args.runs} interleaved runs of a residual block, "
-        "the thread's time; the stock runtime uses the processor's best kernels whatever the isa.",
+        f"Python {where['python']}, {where['packages']}. Medians of {args.runs} interleaved runs of a "
+        "network or a residual block, the thread's time; the stock runtime uses the processor's best kernels whatever "
+        "the isa.",
         "",
     ]
-    text = "\n".join([*head, *table(args.isa, args.runs)]) + "\n"
+    lines = head
+    for line in chain(networks(args.isa, args.runs), [""], blocks(args.isa, args.runs)):
+        print(line, flush=True)
+        lines.append(line)
+    text = "\n".join(lines) + "\n"
     args.output.mkdir(parents=True, exist_ok=True)
     path = args.output / f"int8-convolutions-{cpu_slug()}-{args.isa}-1-thread.md"
     write_atomically(path, text.encode())
-    print(text)
 
 
 if __name__ == "__main__":

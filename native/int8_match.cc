@@ -107,12 +107,13 @@ bool match_int8_conv(const FusionGraph& graph, const FusionNode& node, Int8Match
 }
 
 // As benchmarks/int8_convolutions.py found: the kernels are level with the stock runtime's, and what is gained is what
-// does not go through memory, the average in front and the sum behind. Larger windows and small images gain nothing.
+// does not go through memory, the average in front and the sum behind, and the way to the runtime and back. Larger
+// windows, and small images without an average, gain nothing.
 bool pays_off(const FusionGraph& graph, const Int8Match& match, const Int8Kernel& kernel, bool behind) {
-  if (!kernel.is_level || match.height.size * match.width.size != 1) return false;
+  if (!behind || !kernel.is_level || match.height.size * match.width.size != 1) return false;
   if (match.height.stride * match.width.stride != 1) return false;
-  if (match.pool >= 0) return behind;
-  return int64_t{graph.dim(match.output, 1)} * graph.dim(match.output, 2) * match.channels_out >= kLargeSum;
+  const int64_t sums = int64_t{graph.dim(match.output, 1)} * graph.dim(match.output, 2) * match.channels_out;
+  return match.pool >= 0 || sums >= kLargeSum;
 }
 
 }  // namespace larq_el
