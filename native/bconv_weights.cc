@@ -37,53 +37,35 @@ bool BconvWeights::assign(const BconvAttributes& attributes, const BconvConstant
                           const BinaryKernel& kernel, const Reporter& report) {
   if (!check(attributes, constants, report)) return false;
   const bool zero_padded = attributes.same && !attributes.pad_one && taps() > 1;
-  const bool enough = make_blocks() && pack(constants.filter, kernel) && make_transform(attributes, constants) &&
-                      (!zero_padded || sum_taps(constants.filter));
-  return enough || report.error("LceBconv2d: there is not enough memory for the weights.");
-}
-
-bool BconvWeights::make_blocks() {
-  const int per_group = channels_out_ / groups_;
-  for (int group = 0; group < groups_; ++group) {
-    for (int first = 0; first < per_group; first += kBlock) {
-      const int channels = per_group - first < kBlock ? per_group - first : kBlock;
-      const ChannelBlock block = {group * per_group + first, channels, group * words_};
-      whole_words_ = whole_words_ && block.channel % kBitsPerWord == 0;
-      if (!blocks_.push_back(block)) return false;
-    }
-  }
-  return true;
-}
-
-bool BconvWeights::pack(const uint32_t* filter, const BinaryKernel& kernel) {
   const size_t words = static_cast<size_t>(taps()) * words_;
-  size_t bytes = 0;
-  block_bytes_ = align_up(words * kernel.weight_bytes);
-  if (!multiply(block_bytes_, blocks(), &bytes) || !packed_.assign_zeros(bytes)) return false;
-  for (size_t i = 0; i < blocks(); ++i) {
-    const ChannelBlock& block = blocks_[i];
-    kernel.pack(filter + block.channel * words, words, block.channels, words, words_,
-                packed_.data() + i * block_bytes_);
+  if (!make_blocks(groups_, words * kernel.weight_bytes) || (zero_padded && !sum_taps(constants.filter))) {
+    return report.error("LceBconv2d: there is not enough memory for the weights.");
   }
+  pack(constants.filter, kernel);
+  make_transform(attributes, constants);
   return true;
+}
+
+void BconvWeights::pack(const uint32_t* filter, const BinaryKernel& kernel) {
+  const size_t words = static_cast<size_t>(taps()) * words_;
+  for (size_t i = 0; i < blocks(); ++i) {
+    const ChannelBlock& one = block(i);
+    kernel.pack(filter + one.channel * words, words, one.channels, words, words_, packed(i));
+  }
 }
 
 // With K inputs a filter, an accumulator `acc` stands for the sum K - 2 * acc. The constants of the transform are
 // computed in double and rounded once, and sums are clamped as K - sum, both as in LCE.
-bool BconvWeights::make_transform(const BconvAttributes& attributes, const BconvConstants& constants) {
+void BconvWeights::make_transform(const BconvAttributes& attributes, const BconvConstants& constants) {
   const int depth = taps() * channels_in_;
   const bool bits = constants.output_type == tfl::kInt32;
   const bool quantized = constants.output_type == tfl::kInt8;
   const double scale = quantized ? constants.output_quantization.scale : 1.0;
   const double zero_point = quantized ? constants.output_quantization.zero_point : 0.0;
-  if (!multiplier_.assign_zeros(padded_channels()) || !bias_.assign_zeros(padded_channels()) ||
-      !threshold_.assign_zeros(padded_channels())) {
-    return false;
-  }
   for (size_t i = 0; i < blocks(); ++i) {
-    for (int c = 0; c < blocks_[i].channels; ++c) {
+    for (int c = 0; c < block(i).channels; ++c) {
       const size_t to = i * kBlock + c;
-      const int from = blocks_[i].channel + c;
+      const int from = block(i).channel + c;
       if (bits) {
         // Thresholds of channels that are constant may be any number; twice that must not overflow.
         const int32_t highest = taps() * words_ * kBitsPerWord;
@@ -99,14 +81,8 @@ bool BconvWeights::make_transform(const BconvAttributes& attributes, const Bconv
   }
   int lowest = 0, highest = 0;
   activation_range(attributes.activation, &lowest, &highest);
-  clamp_min_ = depth - (highest < depth ? highest : depth);
-  clamp_max_ = depth - (lowest > -depth ? lowest : -depth);
-  return true;
-}
-
-OutputTransform BconvWeights::transform(size_t index) const {
-  const size_t first = index * kBlock;
-  return {clamp_min_, clamp_max_, multiplier_.data() + first, bias_.data() + first, threshold_.data() + first};
+  transform_.clamp_min = depth - (highest < depth ? highest : depth);
+  transform_.clamp_max = depth - (lowest > -depth ? lowest : -depth);
 }
 
 bool BconvWeights::sum_taps(const uint32_t* filter) {
@@ -117,8 +93,8 @@ bool BconvWeights::sum_taps(const uint32_t* filter) {
   }
   const size_t next_row = (width_ + 1) * padded_channels();
   for (size_t i = 0; i < blocks(); ++i) {
-    for (int c = 0; c < blocks_[i].channels; ++c) {
-      const uint32_t* words = filter + static_cast<size_t>(blocks_[i].channel + c) * taps() * words_;
+    for (int c = 0; c < block(i).channels; ++c) {
+      const uint32_t* words = filter + static_cast<size_t>(block(i).channel + c) * taps() * words_;
       int32_t* sums = sums_.data() + i * kBlock + c;
       for (int y = 0; y < height_; ++y) {
         for (int x = 0; x < width_; ++x, words += words_) {

@@ -1,6 +1,6 @@
-// Micro-benchmark of the kernels: binary multiply-accumulates per core cycle and per second, one thread, one tile
-// whose operands stay in the first-level cache. Rounds of all kernels and sizes are interleaved and medians reported,
-// so that a drift of the machine's speed hits all alike.
+// Micro-benchmark of the kernels: binary and int8 multiply-accumulates per core cycle and per second, one thread, one
+// tile whose operands stay in the first-level cache. Rounds of all kernels and sizes are interleaved and medians
+// reported, so that a drift of the machine's speed hits all alike.
 #include <time.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "dispatch.h"
 #include "memory.h"
+#include "shape.h"
 
 namespace larq_el {
 namespace {
@@ -33,7 +34,8 @@ double cycles_per_second() {
 }
 
 struct Case {
-  const BinaryKernel* kernel;
+  const BinaryKernel* kernel;  // or null
+  const Int8Kernel* int8;      // or null
   int taps;
   int words;
   size_t tiles = 1;
@@ -41,7 +43,11 @@ struct Case {
   std::vector<double> seconds = {};  // MACs per second
   bool store = false;
 
-  double macs() const { return 32.0 * words * taps * kernel->mr * kBlock; }
+  const char* name() const { return int8 != nullptr ? int8->name : kernel->name; }
+  const char* what() const { return int8 != nullptr ? "int8" : "binary"; }
+  int mr() const { return int8 != nullptr ? int8->mr : kernel->mr; }
+  int depth() const { return words * (int8 != nullptr ? kWordChannels : kBitsPerWord); }
+  double macs() const { return static_cast<double>(depth()) * taps * mr() * kBlock; }
 };
 
 struct Operands {
@@ -51,30 +57,50 @@ struct Operands {
   std::vector<const void*> pointers;
 
   explicit Operands(const Case& c) {
-    const size_t pixel = static_cast<size_t>(c.words) * c.kernel->activation_bytes;
-    const size_t words = static_cast<size_t>(c.taps) * c.words;
-    std::vector<uint32_t> bits(c.words * (c.kernel->mr + 2)), filters(words * kBlock);
-    for (size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint32_t>(i * 2654435761u);
-    for (size_t i = 0; i < filters.size(); ++i) filters[i] = static_cast<uint32_t>(i * 2246822519u);
-    if (!activations.assign_zeros(pixel * (c.kernel->mr + 2)) ||
-        !weights.assign_zeros(words * c.kernel->weight_bytes) || !acc.assign_zeros(c.kernel->mr * kBlock) ||
-        !constants.assign_zeros(kBlock) || !out.assign_zeros(c.kernel->mr * kBlock)) {
+    const size_t bytes = c.int8 != nullptr ? c.int8->activation_bytes : c.kernel->activation_bytes;
+    const size_t pixel = c.words * bytes, words = static_cast<size_t>(c.taps) * c.words;
+    const size_t weight_bytes = c.int8 != nullptr ? c.int8->weight_bytes : c.kernel->weight_bytes;
+    if (!activations.assign_zeros(pixel * (c.mr() + 2)) || !weights.assign_zeros(words * weight_bytes) ||
+        !acc.assign_zeros(c.mr() * kBlock) || !constants.assign_zeros(kBlock) || !out.assign_zeros(c.mr() * kBlock)) {
       __builtin_trap();
     }
-    if (c.kernel->expand != nullptr) {
-      c.kernel->expand(bits.data(), bits.size(), activations.data());
+    if (c.int8 != nullptr) {
+      fill(*c.int8, c);
     } else {
-      memcpy(activations.data(), bits.data(), 4 * bits.size());
+      fill(*c.kernel, c);
     }
-    c.kernel->pack(filters.data(), words, kBlock, words, c.words, weights.data());
     // Neighbouring pixels share most taps, as in an image.
     for (int tap = 0; tap < c.taps; ++tap) {
-      for (int i = 0; i < c.kernel->mr; ++i) pointers.push_back(activations.data() + (i + tap % 3) * pixel);
+      for (int i = 0; i < c.mr(); ++i) pointers.push_back(activations.data() + (i + tap % 3) * pixel);
     }
   }
 
+  void fill(const BinaryKernel& kernel, const Case& c) {
+    const size_t words = static_cast<size_t>(c.taps) * c.words;
+    std::vector<uint32_t> bits(c.words * (kernel.mr + 2)), filters(words * kBlock);
+    for (size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint32_t>(i * 2654435761u);
+    for (size_t i = 0; i < filters.size(); ++i) filters[i] = static_cast<uint32_t>(i * 2246822519u);
+    if (kernel.expand != nullptr) {
+      kernel.expand(bits.data(), bits.size(), activations.data());
+    } else {
+      memcpy(activations.data(), bits.data(), 4 * bits.size());
+    }
+    kernel.pack(filters.data(), words, kBlock, words, c.words, weights.data());
+  }
+
+  void fill(const Int8Kernel& kernel, const Case& c) {
+    const size_t depth = static_cast<size_t>(c.taps) * c.depth();
+    std::vector<int8_t> filters(depth * kBlock);
+    std::vector<float> values(static_cast<size_t>(c.depth()) * (kernel.mr + 2));
+    for (size_t i = 0; i < filters.size(); ++i) filters[i] = static_cast<int8_t>(i * 2246822519u >> 24);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 251);
+    kernel.quantize(values.data(), values.size(), 1.0f, -128, activations.data());
+    kernel.pack(filters.data(), depth, kBlock, c.taps, c.depth(), weights.data());
+  }
+
   void run(const Case& c) {
-    c.kernel->run({pointers.data(), 0, c.taps, c.words, weights.data()}, acc.data());
+    const auto kernel = c.int8 != nullptr ? c.int8->run : c.kernel->run;
+    kernel({pointers.data(), 0, c.taps, c.words, weights.data()}, acc.data());
     if (!c.store) return;
     const OutputTransform transform = {INT32_MIN, INT32_MAX, constants.data(), constants.data(), nullptr};
     c.kernel->store_float({acc.data(), nullptr, c.kernel->mr, kBlock}, transform, out.data(), kBlock);
@@ -116,18 +142,25 @@ int main() {
   for (int i = 0; i < count; ++i) {
     for (const bool store : {false, true}) {
       for (const auto& shape : {std::make_pair(1, 2), {1, 8}, {1, 32}, {9, 2}, {9, 8}}) {
-        cases.push_back({kernels[i], shape.first, shape.second});
+        cases.push_back({kernels[i], nullptr, shape.first, shape.second});
         cases.back().store = store;
       }
+    }
+  }
+  const Int8Kernel* const* int8 = available_int8_kernels(&count);
+  for (int i = 0; i < count; ++i) {
+    for (const auto& shape : {std::make_pair(1, 16), {1, 64}, {1, 256}, {9, 32}}) {
+      cases.push_back({nullptr, int8[i], shape.first, shape.second});
     }
   }
   for (int round = 0; round < kRounds; ++round) {
     for (Case& c : cases) measure(&c);
   }
-  printf("%-14s %5s %8s %6s %9s   %s\n", "kernel", "tile", "inputs", "store", "GMAC/s", "MAC/cycle median (best)");
+  printf("%-7s %-14s %5s %8s %6s %9s   %s\n", "sums of", "kernel", "tile", "inputs", "store", "GMAC/s",
+         "MAC/cycle median (best)");
   for (const Case& c : cases) {
-    printf("%-14s %2dx%d %4dx%-4d %6s %9.0f   %6.1f (%.1f)\n", c.kernel->name, c.kernel->mr, kBlock, c.taps,
-           32 * c.words, c.store ? "float" : "no", median(c.seconds) / 1e9, median(c.cycles), best(c.cycles));
+    printf("%-7s %-14s %2dx%d %4dx%-4d %6s %9.0f   %6.1f (%.1f)\n", c.what(), c.name(), c.mr(), kBlock, c.taps,
+           c.depth(), c.store ? "float" : "no", median(c.seconds) / 1e9, median(c.cycles), best(c.cycles));
   }
   return 0;
 }

@@ -38,11 +38,19 @@ AVX512 = (
     "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized "
     "-Wno-unknown-warning-option"  # clang
 )
+PORTABLE = {"portable": "", "int8_portable": ""}
 KERNELS = {
-    "x86_64": {"avx512vpopcnt": f"{AVX512} -mavx512vpopcntdq", "avx512bw": AVX512, "avx2": "-mavx2", "portable": ""},
-    "aarch64": {"neon": "", "portable": ""},
+    "x86_64": {
+        "avx512vpopcnt": f"{AVX512} -mavx512vpopcntdq",
+        "avx512bw": AVX512,
+        "avx2": "-mavx2 -mfma",
+        "int8_avx512vnni": f"{AVX512} -mavx512vnni",
+        "int8_avx2": "-mavx2",
+        **PORTABLE,
+    },
+    "aarch64": {"neon": "", "int8_neondot": "-mcpu=generic+dotprod", "int8_neon": "", **PORTABLE},
 }
-"""Files of native/kernels for each architecture, with the flags of their instruction sets; others get portable.cc."""
+"""Files of native/kernels for each architecture, with the flags of their instruction sets; others get the portable."""
 LINK = ["-Wl,-z,defs", "-Wl,--as-needed", "-s", "-nodefaultlibs", "-lpthread", "-lm", "-lc", "-lgcc"]
 
 
@@ -77,8 +85,7 @@ def build(target: str = "library", output: Path = LIBRARY) -> Path:
     folder = ROOT / "build" / "native" / f"{machine}-{'asan' if target in ('asan', 'fuzz') else 'release'}"
     extra = ASAN if target in ("asan", "fuzz") else []
     kernels = {
-        NATIVE / "kernels" / f"{name}.cc": flags.split()
-        for name, flags in KERNELS.get(machine, {"portable": ""}).items()
+        NATIVE / "kernels" / f"{name}.cc": flags.split() for name, flags in KERNELS.get(machine, PORTABLE).items()
     }
     programs = {"library": ["plugin.cc"], "bench": ["bench.cc"], "fuzz": ["fuzz.cc"]}.get(target)
     mains = [NATIVE / name for name in programs] if programs else sorted((NATIVE / "tests").glob("*.cc"))

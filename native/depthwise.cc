@@ -1,15 +1,14 @@
 #include "depthwise.h"
 
 #include <cmath>
-#include <initializer_list>
 
+#include "conv_options.h"
 #include "row_pass.h"
 
 namespace larq_el {
 namespace {
 
 constexpr size_t kChunkPixels = 16;
-constexpr int kMostStride = 1 << 10;       // and dilation, in pixels
 constexpr size_t kSerialValues = 1 << 15;  // below which waking a thread takes longer than it saves
 
 // Whether all taps of each channel have one magnitude.
@@ -34,16 +33,7 @@ Span padded_span(const Window& window, int input, bool same, const int* padding)
 
 bool read_options(const FusionNode& node, DepthwiseMatch* match) {
   const tfl::DepthwiseConvParams* params = static_cast<const tfl::DepthwiseConvParams*>(node.params);
-  if (node.kind != Kind::kDepthwise || params == nullptr || params->depth_multiplier != 1) return false;
-  if (params->activation < tfl::kNone || params->activation > tfl::kRelu6Activation) return false;
-  for (const int size :
-       {params->stride_height, params->stride_width, params->dilation_height, params->dilation_width}) {
-    if (size < 1 || size > kMostStride) return false;
-  }
-  match->height = {1, params->stride_height, params->dilation_height};
-  match->width = {1, params->stride_width, params->dilation_width};
-  match->same = params->padding == tfl::kSame;
-  return true;
+  return node.kind == Kind::kDepthwise && read_conv_options(params, match) && params->depth_multiplier == 1;
 }
 
 bool read_constants(const FusionGraph& graph, const FusionNode& node, DepthwiseMatch* match) {

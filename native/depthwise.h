@@ -18,6 +18,7 @@ struct DepthwiseMatch {
   Window height;
   Window width;
   bool same = false;
+  tfl::Activation activation = tfl::kNone;
   int padding[4] = {};  // with ones: above, below, on the left, on the right
   int channels = 0;
   const float* filter = nullptr;  // [height][width][channels]

@@ -16,6 +16,11 @@ bool Finisher::add_operand(RowStep::Kind kind, int input, int channels, float sc
 
 bool Finisher::add_relu() { return add({{RowStep::kRelu, nullptr, 1, 1.0f}, -1, 0}); }
 
+bool Finisher::add_beside() {
+  beside_ = static_cast<int>(specs_.size());
+  return add({{RowStep::kAdd, nullptr, kBlock, 1.0f}, -1, 0});
+}
+
 bool Finisher::prepare(const Value* const* inputs, Value* const* outputs, const Shape& shape, const Reporter& report) {
   channels_ = shape.last();
   size_t pixels = 0;

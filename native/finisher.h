@@ -29,6 +29,11 @@ class Finisher {
 
   bool add_relu();
 
+  // y[c] = y[c] + what is computed beside it: the operand of step number `beside()`, rows of kBlock channels, is set by
+  // whoever has it.
+  bool add_beside();
+  int beside() const { return beside_; }
+
   void set_outputs(const Outputs& outputs) { outputs_ = outputs; }
   const Outputs& outputs() const { return outputs_; }
 
@@ -54,6 +59,7 @@ class Finisher {
   Array<Spec> specs_;
   Array<float> constants_;
   Outputs outputs_;
+  int beside_ = -1;
   int channels_ = 0;
 };
 

@@ -3,8 +3,6 @@
 
 #include <initializer_list>
 
-#include "depthwise.h"
-
 namespace larq_el {
 namespace {
 
@@ -17,26 +15,6 @@ bool is_relu(const FusionNode& node) {
   const tfl::ArithmeticParams* params = static_cast<const tfl::ArithmeticParams*>(node.params);
   return params != nullptr && params->activation == tfl::kReluActivation;
 }
-
-// The fused activation of a depthwise convolution as a step; false where it has none.
-bool activation_of(const FusionNode& depthwise, FusedStep* step) {
-  static constexpr float kRelu6[2] = {0.0f, 6.0f}, kReluN1To1[2] = {-1.0f, 1.0f};
-  switch (static_cast<const tfl::DepthwiseConvParams*>(depthwise.params)->activation) {
-    case tfl::kReluActivation:
-      *step = {RowStep::kRelu, -1, nullptr, 0, 1, 1.0f};
-      return true;
-    case tfl::kRelu6Activation:
-      *step = {RowStep::kClamp, -1, kRelu6, 2, 1, 1.0f};
-      return true;
-    case tfl::kReluN1To1Activation:
-      *step = {RowStep::kClamp, -1, kReluN1To1, 2, 1, 1.0f};
-      return true;
-    default:
-      return false;
-  }
-}
-
-int other_input(const FusionNode& node, int tensor) { return node.inputs[node.inputs[0] == tensor ? 1 : 0]; }
 
 // Whether a reduction's only axis is `axis`, counted from the front or the back.
 bool reduces(const FusionGraph& graph, const FusionNode& node, int axis) {
@@ -51,20 +29,7 @@ bool reduces(const FusionGraph& graph, const FusionNode& node, int axis) {
 bool Fuser::run(bool partition) {
   if (!taken_.assign_zeros(graph_.size())) return false;
   for (int position = 0; position < graph_.size(); ++position) {
-    const FusionNode& node = graph_.node(position);
-    DepthwiseMatch match;
-    const bool is_conv = node.kind == Kind::kBconv && graph_.is_image(node.output);
-    const bool is_depthwise = match_depthwise(graph_, node, &match);
-    if (!is_conv && !is_depthwise) continue;
-    FusedRows rows;
-    rows.conv = rows.position = position;
-    rows.start = rows.result = node.output;
-    taken_[position] = 1;
-    for (const int front : {match.dequantize, match.pad}) {
-      if (front >= 0) taken_[front] = 1;
-    }
-    if (is_depthwise && activation_of(node, &rows.steps[0])) rows.steps_count = 1;
-    if (!grow(&rows)) return false;
+    if (!start_from_conv(position, partition)) return false;
   }
   for (int position = 0; partition && position < graph_.size(); ++position) {
     if (!takes(position) && !start_from_memory(position)) return false;
@@ -76,6 +41,7 @@ bool Fuser::run(bool partition) {
   }
   if (!attach_forms()) return false;
   want_values();
+  pair();
   return true;
 }
 
@@ -120,7 +86,7 @@ bool Fuser::absorb_sum(FusedRows* rows, const FusionNode& node, int position) {
   const bool relu = is_relu(node);
   if (node.inputs_count != 2 || (!relu && !is_plain(node)) || !graph_.is_image(node.output)) return false;
   if (relu && rows->steps_count + 2 > kMaxSteps) return false;
-  const int other = other_input(node, rows->result), channels = graph_.channels(rows->result);
+  const int other = node.other_input(rows->result), channels = graph_.channels(rows->result);
   if (other == rows->result || graph_.channels(node.output) != channels) return false;
   FusedStep step = {RowStep::kShift, -1, nullptr, 0, channels, 1.0f};
   step.constant = graph_.constant<float>(other, tfl::kFloat32, &step.count);
@@ -141,7 +107,7 @@ bool Fuser::absorb_sum(FusedRows* rows, const FusionNode& node, int position) {
 
 bool Fuser::absorb_product(FusedRows* rows, const FusionNode& node, int position) {
   if (node.inputs_count != 2 || !is_plain(node) || !graph_.is_image(node.output)) return false;
-  const int other = other_input(node, rows->result), channels = graph_.channels(rows->result);
+  const int other = node.other_input(rows->result), channels = graph_.channels(rows->result);
   if (other == rows->result || graph_.channels(node.output) != channels) return false;
   FusedStep step = {RowStep::kScale, -1, nullptr, 0, 1, 1.0f};
   step.constant = graph_.constant<float>(other, tfl::kFloat32, &step.count);
@@ -175,7 +141,7 @@ bool Fuser::absorb_expand(FusedRows* rows, const FusionNode& node, int position)
   if (sum < 0 || graph_.node(sum).kind != Kind::kAdd || graph_.rank(node.output) != 3) return false;
   const FusionNode& add = graph_.node(sum);
   if (add.inputs_count != 2 || !is_plain(add)) return false;
-  const int back = graph_.only_reader(add.output), flat = other_input(add, node.output);
+  const int back = graph_.only_reader(add.output), flat = add.other_input(node.output);
   const int widen = graph_.producer(flat);
   if (back < 0 || widen < 0 || graph_.node(back).kind != Kind::kReshape || graph_.only_reader(flat) != sum)
     return false;
@@ -365,7 +331,7 @@ void Fuser::want_values() {
       for (int i = 0; i < node.inputs_count; ++i) wanted = wanted || node.inputs[i] == rows.result;
     }
     for (const FusedRows& other : rows_) {
-      wanted = wanted || other.source == rows.result;
+      wanted = wanted || other.source == rows.result || other.reads == rows.result;
       for (int i = 0; i < other.steps_count; ++i) wanted = wanted || other.steps[i].operand == rows.result;
     }
     for (const FusedMagnitude& magnitude : magnitudes_) wanted = wanted || magnitude.source == rows.result;

@@ -5,7 +5,9 @@
 // those of the single nodes, so that no sign turns over.
 #pragma once
 
+#include "depthwise.h"
 #include "fusion_graph.h"
+#include "int8_match.h"
 #include "kernels/kernel.h"
 #include "memory.h"
 
@@ -23,9 +25,13 @@ struct FusedStep {
 
 // Rows of one tensor, from a convolution or from memory, their steps, and the forms in which the result is wanted.
 struct FusedRows {
-  int conv = -1;     // position of the convolution's node, or -1
-  int source = -1;   // the tensor that is read, where there is no convolution
-  int position = 0;  // of the node after which all operands are there
+  int conv = -1;    // position of the convolution's node, or -1
+  int source = -1;  // the tensor that is read, where there is no convolution
+  int reads = -1;   // the tensor whose values an int8 convolution reads
+  int beside = -1;  // the rows, by number, of an int8 convolution whose result a step adds and nothing else reads,
+  int step = -1;    // and that step
+  bool is_beside = false;  // the same, of the int8 convolution's
+  int position = 0;        // of the node after which all operands are there
   FusedStep steps[kMaxSteps];
   int steps_count = 0;
   int start = -1;   // what the convolution computes, or the source
@@ -48,7 +54,9 @@ struct FusedMagnitude {
 
 class Fuser {
  public:
-  explicit Fuser(const FusionGraph& graph) : graph_(graph) {}
+  // `int8` is the kernel of int8 convolutions, which are left to the runtime where it is null; with `always` they are
+  // taken where they are slower, too.
+  Fuser(const FusionGraph& graph, const Int8Kernel* int8, bool always) : graph_(graph), int8_(int8), always_(always) {}
 
   // Finds all there is. In a partition, every node that a claim took must find its place again: builtin nodes that
   // follow no convolution here start from memory. False where memory is short.
@@ -71,6 +79,12 @@ class Fuser {
     int position;
   };
 
+  bool start_from_conv(int position, bool partition);
+  void start_from_depthwise(const DepthwiseMatch& match, FusedRows* rows);
+  void start_from_int8(const Int8Match& match, FusedRows* rows);
+  bool is_wanted(const Int8Match& match) const;
+  bool is_here(int position) const;
+
   bool grow(FusedRows* rows);
   bool absorb(FusedRows* rows, int position);
   bool absorb_sum(FusedRows* rows, const FusionNode& node, int position);
@@ -89,8 +103,12 @@ class Fuser {
   bool attach_forms();
   bool attach(const Form& form);
   void want_values();
+  void pair();
+  bool is_summand(const FusedRows& rows) const;
 
   const FusionGraph& graph_;
+  const Int8Kernel* int8_;
+  bool always_;
   Array<uint8_t> taken_;
   Array<FusedRows> rows_;
   Array<FusedMagnitude> magnitudes_;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "plan.h"
 #include "shape.h"
 
 namespace larq_el {
@@ -24,6 +25,10 @@ constexpr struct {
     {tfl::kStridedSlice, Kind::kStridedSlice},
     {tfl::kDepthwiseConv2d, Kind::kDepthwise},
     {tfl::kPadV2, Kind::kPad},
+    {tfl::kConv2d, Kind::kConv},
+    {tfl::kAveragePool2d, Kind::kAveragePool},
+    {tfl::kQuantize, Kind::kQuantizeInt8},
+    {tfl::kDequantize, Kind::kDequantizeInt8},
 };
 
 constexpr struct {
@@ -114,6 +119,28 @@ bool FusionGraph::same_image(int a, int b) const {
   return is_image(a) && is_image(b) && dim(a, 1) == dim(b, 1) && dim(a, 2) == dim(b, 2);
 }
 
+// The layout of the scales is told by their number, which is known: where it is not the first word, that is a part of
+// an address, and no tensor has so many channels. A tensor with one scale alone, whose array may end behind it, has
+// that among its parameters too.
+const float* FusionGraph::channel_scales(int tensor, int channels) const {
+  if (!valid(tensor)) return nullptr;
+  const tfl::Tensor& found = context_->tensors[tensor];
+  const tfl::AffineQuantization* params = found.quantization.params;
+  if (found.quantization.type != tfl::kAffineQuantization || params == nullptr || found.params.scale != 0.0f) {
+    return nullptr;
+  }
+  const tfl::IntArray* zero_points = params->zero_point;
+  if (params->scale == nullptr || zero_points == nullptr || params->quantized_dimension != 0) return nullptr;
+  if (zero_points->size != channels || channels < 2) return nullptr;
+  for (int c = 0; c < channels; ++c) {
+    if (zero_points->data[c] != 0) return nullptr;
+  }
+  const tfl::IntArray* inside = static_cast<const tfl::IntArray*>(params->scale);
+  if (inside->size == channels) return reinterpret_cast<const float*>(inside->data);
+  const tfl::FloatArray* apart = static_cast<const tfl::FloatArray*>(params->scale);
+  return apart->size == channels ? apart->values : nullptr;
+}
+
 const void* FusionGraph::constant_data(int tensor, tfl::Type type, int* count) const {
   *count = 0;
   if (!valid(tensor)) return nullptr;
@@ -126,7 +153,7 @@ const void* FusionGraph::constant_data(int tensor, tfl::Type type, int* count) c
       return nullptr;
     }
   }
-  if (elements > Shape::kMaxElements || found.bytes < elements * 4) return nullptr;
+  if (elements > Shape::kMaxElements || found.bytes < elements * size_of(type)) return nullptr;
   *count = static_cast<int>(elements);
   return found.data;
 }

@@ -26,6 +26,10 @@ enum class Kind {
   kStridedSlice,
   kDepthwise,
   kPad,
+  kConv,
+  kAveragePool,
+  kQuantizeInt8,
+  kDequantizeInt8,
 };
 
 // The kind of a node, by its registration.
@@ -40,6 +44,9 @@ struct FusionNode {
   int inputs_count = 0;  // -1 where there are more, or an operand that does not exist
   int output = -1;       // the only one, or -1
   const void* params = nullptr;
+
+  // Of two inputs, the one beside a tensor.
+  int other_input(int tensor) const { return inputs[inputs[0] == tensor ? 1 : 0]; }
 };
 
 class FusionGraph {
@@ -67,6 +74,12 @@ class FusionGraph {
   bool is_image(int tensor) const { return is_float(tensor) && rank(tensor) == 4 && dim(tensor, 3) > 0; }
   int channels(int tensor) const { return dim(tensor, 3); }
   bool same_image(int a, int b) const;  // height and width
+
+  bool is_int8(int tensor) const { return valid(tensor) && context_->tensors[tensor].type == tfl::kInt8; }
+  const tfl::Quantization& quantization(int tensor) const { return context_->tensors[tensor].params; }
+
+  // The scales of a tensor whose first axis has `channels` of them, and zero points of 0; null where it has others.
+  const float* channel_scales(int tensor, int channels) const;
 
   // The values of a constant of the given type; null where it is none. `count` becomes their number.
   template <class T>

@@ -60,6 +60,7 @@ class Graph {
 
   Image add_block(const Image& x) {
     if (chance(25)) return depthwise(x);
+    if (chance(25)) return residual(x);
     const int stride = chance(25) ? 2 : 1;
     const int channels = chance(50) ? x.channels : chance(50) ? 2 * x.channels : (x.channels / 2 + 15) / 16 * 16;
     Image y = convolution(x, channels, stride);
@@ -117,6 +118,37 @@ class Graph {
     return chance(50) ? sum(y, x.tensor) : y;
   }
 
+  // A binary convolution and a full-precision shortcut, in int8, of the same image.
+  Image residual(const Image& x) {
+    const bool halves = chance(50) && x.height > 1 && x.width > 1;
+    const int channels = chance(50) ? 2 * x.channels : random_int(2, 100);
+    const Image y = convolution(x, channels, halves ? 2 : 1);
+    return sum(y, int8_convolution(halves ? pooled(x, tfl::kAveragePool2d) : x, channels).tensor);
+  }
+
+  Image int8_convolution(const Image& x, int channels) {
+    const bool is_static = chance(50);
+    const int size = chance(70) ? 1 : 3;
+    std::vector<int8_t> weights(static_cast<size_t>(channels) * size * size * x.channels);
+    for (int8_t& weight : weights) weight = static_cast<int8_t>(random_int(-128, 127));
+    const int filter = runtime.add_constant(tfl::kInt8, {channels, size, size, x.channels}, weights);
+    runtime.set_channel_scales(filter, std::vector<float>(channels, 0.01f), chance(50));
+    const Image y = image(x.height, x.width, channels);
+    const tfl::ConvParams params = {tfl::kSame, 1, 1, static_cast<tfl::Activation>(random_int(0, 3)), 1, 1};
+    if (!is_static) {
+      runtime.add_builtin(tfl::kConv2d, {x.tensor, filter, constant(channels)}, {y.tensor}, params);
+      return y;
+    }
+    const tfl::Quantization scale = {0.1f, random_int(-128, 127)};
+    const int from = runtime.add_tensor(tfl::kInt8, {batch_, x.height, x.width, x.channels}, scale);
+    const int to = runtime.add_tensor(tfl::kInt8, {batch_, x.height, x.width, channels}, scale);
+    const int bias = integers(std::vector<int>(channels, 100));
+    runtime.add_builtin(tfl::kQuantize, {x.tensor}, {from}, 0);
+    runtime.add_builtin(tfl::kConv2d, {from, filter, bias}, {to}, params);
+    runtime.add_builtin(tfl::kDequantize, {to}, {y.tensor}, 0);
+    return y;
+  }
+
   int magnitude(const Image& x, int stride) {
     Image part = x;
     if (stride > 1) {
@@ -153,9 +185,9 @@ class Graph {
     return z;
   }
 
-  Image pooled(const Image& x) {
+  Image pooled(const Image& x, tfl::Builtin code = tfl::kMaxPool2d) {
     const Image z = image((x.height + 1) / 2, (x.width + 1) / 2, x.channels);
-    runtime.add_builtin(tfl::kMaxPool2d, {x.tensor}, {z.tensor}, tfl::PoolParams{tfl::kSame, 2, 2, 2, 2, tfl::kNone});
+    runtime.add_builtin(code, {x.tensor}, {z.tensor}, tfl::PoolParams{tfl::kSame, 2, 2, 2, 2, tfl::kNone});
     return z;
   }
 
@@ -199,13 +231,21 @@ int odd_number() {
   return kOdd[random_int(0, sizeof kOdd / sizeof *kOdd - 1)];
 }
 
+void damage_scales(tfl::Tensor* tensor) {
+  constexpr float kScales[] = {0.0f, -1.0f, 1e-38f, 1e38f, NAN, INFINITY};
+  const int scale = random_int(0, sizeof kScales / sizeof *kScales - 1);
+  if (chance(50)) tensor->params = {kScales[scale], odd_number()};
+  if (chance(20)) tensor->quantization.type = random_int(0, 2);
+  if (tensor->quantization.params != nullptr && chance(20)) tensor->quantization.params = nullptr;
+}
+
 // One thing that no converter writes. What the runtime itself owns, such as the number of dims, stays sound.
 void damage(Graph* graph) {
   FakeRuntime& runtime = graph->runtime;
   const int at = random_int(0, runtime.tensors() - 1), node = random_int(0, runtime.nodes() - 1);
   tfl::Tensor& tensor = runtime.tensor(at);
   tfl::IntArray* operands = chance(70) ? runtime.node(node).inputs : runtime.node(node).outputs;
-  switch (random_int(0, 11)) {
+  switch (random_int(0, 12)) {
     case 0:
       if (tensor.dims->size > 0) tensor.dims->data[random_int(0, tensor.dims->size - 1)] = odd_number();
       return;
@@ -242,6 +282,9 @@ void damage(Graph* graph) {
     case 10:
       runtime.node(node).builtin_data = nullptr;
       return;
+    case 11:
+      damage_scales(&tensor);
+      return;
     default:
       graph->outputs.push_back(at);
   }
@@ -269,7 +312,8 @@ bool run_once() {
   const bool prepared = runtime.prepare(kernel, graph.inputs, graph.outputs, random_int(1, 3));
   std::vector<int> order(runtime.nodes());
   for (int i = 0; i < runtime.nodes(); ++i) order[i] = i;
-  claim(&runtime.context, order.data(), runtime.nodes(), true, &claimed, runtime.messages.reporter);
+  claim(&runtime.context, order.data(), runtime.nodes(), kernel, {true, true, chance(50)}, &claimed,
+        runtime.messages.reporter);
   if (!prepared) {
     CHECK(!runtime.messages.last.empty(), "refused without a word");
     return false;

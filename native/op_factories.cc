@@ -3,6 +3,8 @@
 #include <cmath>
 #include <initializer_list>
 
+#include "average_pool.h"
+#include "dispatch.h"
 #include "float_ops.h"
 #include "ops.h"
 
@@ -84,6 +86,16 @@ Op* make_max_pool(const CheckedNode& node, const BinaryKernel& kernel) {
   return new MaxPool(kernel, height, width, params->padding == tfl::kSame);
 }
 
+Op* make_average_pool(const CheckedNode& node, const BinaryKernel& kernel) {
+  const tfl::PoolParams* params = static_cast<const tfl::PoolParams*>(node.node->builtin_data);
+  if (!node.operands(1, 1)) return nullptr;
+  if (!is_average_pool(params)) {
+    node.report.error("%s: it is not of 2x2 pixels, or has a fused activation.", node.name);
+    return nullptr;
+  }
+  return new AveragePool(int8_kernel_beside(kernel), params->padding == tfl::kSame);
+}
+
 }  // namespace
 
 Bconv* make_bconv(const CheckedNode& node, const BinaryKernel& kernel) {
@@ -109,6 +121,8 @@ Op* make_plain(Kind kind, const CheckedNode& node, const BinaryKernel& kernel) {
       return make_bmaxpool(node, kernel);
     case Kind::kMaxPool:
       return make_max_pool(node, kernel);
+    case Kind::kAveragePool:
+      return make_average_pool(node, kernel);
     default:
       node.report.error("%s: it stands in another part of the graph than what it belongs to; give the option fuse=off.",
                         node.name);
@@ -128,6 +142,10 @@ const char* name_of(Kind kind) {
       return "LceBMaxPool2d";
     case Kind::kMaxPool:
       return "MAX_POOL_2D";
+    case Kind::kAveragePool:
+      return "AVERAGE_POOL_2D";
+    case Kind::kConv:
+      return "CONV_2D";
     default:
       return "a fused operator";
   }

@@ -4,9 +4,11 @@
 #include <initializer_list>
 
 #include "depthwise.h"
+#include "dispatch.h"
 #include "float_ops.h"
 #include "fuser.h"
 #include "fusion_graph.h"
+#include "int8_conv.h"
 #include "node_checks.h"
 #include "op_factories.h"
 #include "ops.h"
@@ -44,7 +46,8 @@ class Builder {
       for (const bool forms : {true, false}) {
         for (const FusedRows& rows : fuser.rows()) {
           const bool is_form = rows.source >= 0 && rows.steps_count == 0;
-          if (rows.position == position && is_form == forms && !add_rows(graph, rows)) return false;
+          if (rows.position != position || is_form != forms || rows.is_beside) continue;
+          if (!add_rows(graph, fuser, rows)) return false;
         }
       }
       for (const FusedMagnitude& found : fuser.magnitudes()) {
@@ -75,10 +78,11 @@ class Builder {
     return op != nullptr && connect(checked.name, op, node->inputs->data, 1, node->outputs->data, 1);
   }
 
-  bool add_rows(const FusionGraph& graph, const FusedRows& rows) {
+  bool add_rows(const FusionGraph& graph, const Fuser& fuser, const FusedRows& rows) {
     if (rows.conv >= 0) {
       const FusionNode& node = graph.node(rows.conv);
-      return node.kind == Kind::kDepthwise ? add_depthwise(graph, node, rows) : add_conv(node, rows);
+      if (node.kind == Kind::kDepthwise) return add_depthwise(graph, node, rows);
+      return node.kind == Kind::kConv ? add_int8_conv(graph, rows) : add_conv(graph, fuser, rows);
     }
     Owned<RowPass> op(new RowPass(kernel_));
     if (!op) return report_.error("there is not enough memory for a fused operator.");
@@ -96,7 +100,40 @@ class Builder {
            connect("BinaryDepthwise", rows, match.bits, rows.bits, op.release());
   }
 
-  bool add_conv(const FusionNode& view, const FusedRows& rows) {
+  Int8Conv* make_int8_conv(const FusionGraph& graph, const FusedRows& rows) {
+    Int8Match match;
+    if (match_int8_conv(graph, graph.node(rows.conv), &match)) {
+      return Int8Conv::create(match, kernel_, int8_kernel_beside(kernel_), report_);
+    }
+    report_.error("%s: it has changed.", name_of(Kind::kConv));
+    return nullptr;
+  }
+
+  bool add_int8_conv(const FusionGraph& graph, const FusedRows& rows) {
+    Owned<Int8Conv> op(make_int8_conv(graph, rows));
+    return op && describe(rows, rows.bits, op->channels(), &op->finisher()) &&
+           connect("Int8Conv", rows, rows.reads, rows.bits, op.release());
+  }
+
+  // Gives a convolution what is computed beside it, where the two fit; otherwise that has an operator of its own.
+  bool add_beside(const FusionGraph& graph, const FusedRows& other, Conv* op, FusedRows* rows) {
+    Owned<Int8Conv> beside(make_int8_conv(graph, other));
+    int input = 1;
+    for (int i = 0; i < rows->step; ++i) input += rows->steps[i].operand >= 0;
+    if (!beside) return false;
+    if (!op->set_beside(beside.get(), input)) {
+      rows->beside = -1;
+      return add_int8_conv(graph, other);
+    }
+    FusedRows unstored = other;
+    unstored.values = -1;
+    rows->steps[rows->step].operand = other.reads;
+    const int channels = beside->channels();
+    return describe(unstored, -1, channels, &beside.release()->finisher());
+  }
+
+  bool add_conv(const FusionGraph& graph, const Fuser& fuser, const FusedRows& rows) {
+    const FusionNode& view = graph.node(rows.conv);
     const bool alone = rows.steps_count == 0 && rows.bits < 0 && rows.magnitude < 0 && rows.groups < 0;
     if (alone) return add_plain(view);
     tfl::Node* node = nullptr;
@@ -104,13 +141,15 @@ class Builder {
     Owned<Bconv> op(make_bconv({context_, node, name_of(view.kind), report_}, kernel_));
     if (!op) return false;
     FusedRows stored = rows;
+    if (rows.beside >= 0 && !add_beside(graph, fuser.rows()[rows.beside], op.get(), &stored)) return false;
     if (rows.bits >= 0 && !op->stores_signs()) {
       // the blocks' signs share words: they are taken of the stored values
       stored.bits = -1;
       stored.values = rows.result;
     }
+    const char* name = stored.beside < 0 ? "LceBconv2d" : "LceBconv2d+Int8Conv";
     const bool done = describe(stored, stored.bits, op->channels(), &op->finisher()) &&
-                      connect("LceBconv2d", stored, node->inputs->data[0], stored.bits, op.release());
+                      connect(name, stored, node->inputs->data[0], stored.bits, op.release());
     if (!done || stored.bits == rows.bits) return done;
     return connect("LceQuantize", new Quantize(kernel_), &rows.result, 1, &rows.bits, 1);
   }
@@ -125,6 +164,9 @@ class Builder {
         enough = enough && finisher->add_relu();
       } else if (step.kind == RowStep::kClamp) {
         enough = enough && finisher->add_constant(step.kind, step.constant, step.count, step.count);
+      } else if (rows.beside >= 0 && i == rows.step) {
+        ++input;  // what the convolution beside it reads
+        enough = enough && finisher->add_beside();
       } else if (step.constant != nullptr) {
         enough = enough && finisher->add_constant(step.kind, step.constant, step.count, channels);
       } else {
@@ -206,14 +248,15 @@ class Builder {
 
 }  // namespace
 
-bool claim(tfl::Context* context, const int* nodes, int count, bool fuse, Array<int>* claimed, const Reporter& report) {
+bool claim(tfl::Context* context, const int* nodes, int count, const BinaryKernel& kernel, const Wanted& wanted,
+           Array<int>* claimed, const Reporter& report) {
   FusionGraph graph;
   if (!graph.read(context, nodes, count, nullptr, report)) return false;
-  Fuser fuser(graph);
-  bool enough = !fuse || fuser.run(false);
+  Fuser fuser(graph, wanted.int8 ? &int8_kernel_beside(kernel) : nullptr, wanted.slow);
+  bool enough = !wanted.fuse || fuser.run(false);
   for (int position = 0; enough && position < graph.size(); ++position) {
-    const bool wanted = is_larq(graph.node(position).kind) || (fuse && fuser.takes(position));
-    enough = !wanted || claimed->push_back(graph.node(position).index);
+    const bool is_ours = is_larq(graph.node(position).kind) || (wanted.fuse && fuser.takes(position));
+    enough = !is_ours || claimed->push_back(graph.node(position).index);
   }
   return enough || report.error("there is not enough memory for the list of nodes.");
 }
@@ -228,7 +271,7 @@ Plan* build_plan(tfl::Context* context, const tfl::DelegateParams& params, const
   FusionGraph graph;
   const tfl::IntArray* nodes = params.nodes_to_replace;
   if (!graph.read(context, nodes->data, nodes->size, params.output_tensors, report)) return nullptr;
-  Fuser fuser(graph);
+  Fuser fuser(graph, nullptr, false);
   if (fuse && !fuser.run(true)) {
     report.error("there is not enough memory for a plan.");
     return nullptr;

@@ -19,7 +19,7 @@ constexpr const char* kName = "LarqElDelegate";
 struct Delegate : Allocated {
   tfl::Delegate interface;
   const BinaryKernel* kernel;
-  bool fuse;
+  Wanted wanted;
   Pool* pool;
   Profile* profile;  // null where nobody asked for one
 };
@@ -54,7 +54,7 @@ void* init(tfl::Context* context, const char* buffer, size_t) {
   const tfl::DelegateParams* params = reinterpret_cast<const tfl::DelegateParams*>(buffer);
   if (params == nullptr || params->delegate == nullptr) return nullptr;
   const Delegate* delegate = static_cast<const Delegate*>(params->delegate->data);
-  return build_plan(context, *params, *delegate->kernel, delegate->fuse, delegate->pool, delegate->profile,
+  return build_plan(context, *params, *delegate->kernel, delegate->wanted.fuse, delegate->pool, delegate->profile,
                     reporter(context));
 }
 
@@ -104,8 +104,9 @@ tfl::Status prepare_delegate(tfl::Context* context, tfl::Delegate* delegate) {
     report.error("there is not enough memory for the list of nodes.");
     return tfl::kError;
   }
-  const bool fuse = static_cast<const Delegate*>(delegate->data)->fuse;
-  if (!claim(context, order.data(), static_cast<int>(order.size()), fuse, &nodes, report)) return tfl::kError;
+  const Delegate& self = *static_cast<const Delegate*>(delegate->data);
+  const int count = static_cast<int>(order.size());
+  if (!claim(context, order.data(), count, *self.kernel, self.wanted, &nodes, report)) return tfl::kError;
   nodes[0] = static_cast<int>(nodes.size()) - 1;
   const tfl::IntArray* claimed = reinterpret_cast<const tfl::IntArray*>(nodes.data());
   return context->ReplaceNodeSubsetsWithDelegateKernels(context, registration(), claimed, delegate);
@@ -120,21 +121,26 @@ bool is_switch(const char* text, bool* value) {
 // Null, with a message, where an option is unknown or has no such value.
 Delegate* create(const char* const* keys, const char* const* values, size_t count, const Reporter& report) {
   const char* isa = nullptr;
-  bool fuse = true, profile = false;
+  bool profile = false;
+  Wanted wanted;
   for (size_t i = 0; i < count; ++i) {
     bool known = true;
     if (strcmp(keys[i], "isa") == 0) {
       isa = values[i];
     } else if (strcmp(keys[i], "fuse") == 0) {
-      known = is_switch(values[i], &fuse);
+      known = is_switch(values[i], &wanted.fuse);
+    } else if (strcmp(keys[i], "int8") == 0) {
+      wanted.slow = strcmp(values[i], "always") == 0;
+      known = wanted.slow || is_switch(values[i], &wanted.int8);
     } else if (strcmp(keys[i], "profile") == 0) {
       known = is_switch(values[i], &profile);
     } else {
-      report.error("there is no option '%s'; there are 'isa', 'fuse' and 'profile'.", keys[i]);
+      report.error("there is no option '%s'; there are 'isa', 'fuse', 'int8' and 'profile'.", keys[i]);
       return nullptr;
     }
     if (!known) {
-      report.error("option '%s' is on or off, not '%s'.", keys[i], values[i]);
+      const char* more = strcmp(keys[i], "int8") == 0 ? ", or always" : "";
+      report.error("option '%s' is on or off%s, not '%s'.", keys[i], more, values[i]);
       return nullptr;
     }
   }
@@ -152,7 +158,7 @@ Delegate* create(const char* const* keys, const char* const* values, size_t coun
   delegate->interface.Prepare = prepare_delegate;
   delegate->interface.flags = tfl::kAllowDynamicTensors;
   delegate->kernel = kernel;
-  delegate->fuse = fuse;
+  delegate->wanted = wanted;
   return delegate.release();
 }
 

@@ -19,7 +19,10 @@ enum Allocation : int { kMmapRo = 1, kDynamic = 4, kPersistentRo = 5 };
 
 enum Builtin : int {
   kAdd = 0,
+  kAveragePool2d = 1,
+  kConv2d = 3,
   kDepthwiseConv2d = 4,
+  kDequantize = 6,
   kMaxPool2d = 17,
   kMul = 18,
   kRelu = 19,
@@ -33,10 +36,11 @@ enum Builtin : int {
   kPadV2 = 60,
   kSum = 74,
   kAbs = 101,
+  kQuantize = 114,
 };
 
 enum Activation : int { kNone = 0, kReluActivation = 1, kReluN1To1Activation = 2, kRelu6Activation = 3 };
-enum Padding : int { kSame = 1 };  // of PoolParams; 2 is VALID
+enum Padding : int { kSame = 1, kValid = 2 };
 
 // Beginnings of what `Node::builtin_data` points to.
 struct ArithmeticParams {  // of ADD, SUB and MUL
@@ -52,6 +56,14 @@ struct PoolParams {
   int filter_width;
   int filter_height;
   Activation activation;
+};
+struct ConvParams {
+  int padding;
+  int stride_width;
+  int stride_height;
+  Activation activation;
+  int dilation_width;
+  int dilation_height;
 };
 struct DepthwiseConvParams {
   int padding;
@@ -83,6 +95,20 @@ struct Quantization {
   int32_t zero_point;
 };
 
+constexpr int kAffineQuantization = 1;
+
+// What `Tensor::quantization.params` points to where the type is kAffineQuantization. In older runtimes `scale` points
+// to a size and the values behind it, in newer ones to a FloatArray.
+struct FloatArray {
+  const float* values;
+  int size;
+};
+struct AffineQuantization {
+  const void* scale;  // IntArray, of floats, or FloatArray
+  const IntArray* zero_point;
+  int32_t quantized_dimension;
+};
+
 struct Tensor {
   Type type;
   void* data;
@@ -96,7 +122,7 @@ struct Tensor {
   int buffer_handle;
   struct {
     int type;
-    void* params;  // its inner layout differs between runtimes: never followed
+    const AffineQuantization* params;
   } quantization;
   void* sparsity;
   const IntArray* dims_signature;

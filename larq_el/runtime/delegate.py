@@ -46,7 +46,9 @@ def load_delegate(**options: str | None) -> Any:
 
     # Arguments
         options: `isa`, one of `available_isas()`, the fastest where it is None or not given; `fuse`, "on" (as it is by
-            default) or "off", whether what follows a binary convolution is computed with it; `profile`, "on" or "off".
+            default) or "off", whether what follows a binary convolution is computed with it; `int8`, "on" (as it is by
+            default), "off" or "always", which int8 convolutions are computed here: those that are faster, none, or
+            all that stand beside others; `profile`, "on" or "off".
 
     # Raises
         ValueError: where the delegate is missing, or refuses an option.

@@ -71,6 +71,7 @@ struct Avx2 {
     }
     return bits;
   }
+  static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
   static uint32_t negative(const float* values) {
     uint32_t bits = 0;
     for (int c = 0; c < 32; c += 8) {

@@ -22,6 +22,7 @@ struct Avx512 {
     }
     return bits;
   }
+  static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
   static uint32_t negative(const float* values) {
     const __m512 zero = _mm512_setzero_ps();
     const __mmask16 low = _mm512_cmp_ps_mask(_mm512_loadu_ps(values), zero, _CMP_LT_OQ);

@@ -26,7 +26,12 @@ struct Row {
     memcpy(&vector, from, sizeof vector);
     return vector;
   }
-  inline void transform(const int32_t* acc, const int32_t* correction, const OutputTransform& transform) {
+  inline void transform(const Rows& rows, int pixel, const OutputTransform& transform) {
+    const int32_t* acc = rows.acc + pixel * kBlock;
+    if (rows.scales == nullptr) return transform_signs(acc, correction_of(rows, pixel), transform);
+    transform_bytes(acc, rows.scales[pixel], transform);
+  }
+  inline void transform_signs(const int32_t* acc, const int32_t* correction, const OutputTransform& transform) {
     for (int i = 0; i < kVectors; ++i) {
       const int at = i * kWidth;
       Integers x = load<Integers>(acc + at);
@@ -36,6 +41,25 @@ struct Row {
       x = x > transform.clamp_min ? x : Integers{} + transform.clamp_min;
       v[i] = __builtin_convertvector(x, Vector) * load(transform.multiplier + at) + load(transform.bias + at);
     }
+  }
+  inline void transform_bytes(const int32_t* acc, const SumScale& scale, const OutputTransform& transform) {
+    for (int i = 0; i < kVectors; ++i) {
+      const int at = i * kWidth;
+      const Integers sums = load<Integers>(acc + at) + load<Integers>(transform.sums + at) * scale.zero;
+      const Vector x = __builtin_convertvector(sums, Vector);
+      if (transform.step == 0.0f) {
+        v[i] = Isa::multiply_add(x * scale.scale, load(transform.multiplier + at), load(transform.bias + at));
+      } else {
+        v[i] = quantized(x * load(transform.multiplier + at), transform);
+      }
+    }
+  }
+  // Adding and taking away 1.5 * 2^23 rounds to an integer, half to even, within the bounds.
+  static inline Vector quantized(Vector y, const OutputTransform& transform) {
+    constexpr float kRound = 12582912.0f;
+    y = y < transform.highest ? y : Vector{} + transform.highest;
+    y = y > transform.lowest ? y : Vector{} + transform.lowest;
+    return ((y + kRound) - kRound) * transform.step;
   }
   inline void read(const float* from) {
     for (int i = 0; i < kVectors; ++i) v[i] = load(from + i * kWidth);
@@ -161,7 +185,7 @@ inline void finish_whole(const RowTile& tile, const RowFinish& finish, uint64_t*
   for (int p = 0; p < tile.pixels; ++p) {
     Row<Isa, kChannels> row;
     if (tile.acc != nullptr) {
-      row.transform(tile.acc->acc + p * kBlock, correction_of(*tile.acc, p), *tile.transform);
+      row.transform(*tile.acc, p, *tile.transform);
     } else {
       row.read(values + p * tile.stride);
     }
@@ -229,7 +253,7 @@ inline void finish_part(const RowTile& tile, const RowFinish& finish, uint64_t* 
     const size_t pixel = tile.pixel + p;
     Row<Isa> row;
     if (tile.acc != nullptr) {
-      row.transform(tile.acc->acc + p * kBlock, correction_of(*tile.acc, p), *tile.transform);
+      row.transform(*tile.acc, p, *tile.transform);
     } else {
       memcpy(y, tile.values + p * tile.stride, sizeof(float) * tile.channels);
       row.read(y);

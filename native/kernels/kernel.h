@@ -31,12 +31,26 @@ struct Tile {
 //     float  float(clamp(x)) * multiplier + bias, rounded after the product and after the sum
 //     int8   the same, rounded half away from zero and saturated
 //     bits   x > threshold
+//
+// Where rows have scales, `x = acc + zero * sums`, and outputs are
+//     float  float(x) * scale * multiplier + bias, rounded after the first product and after the sum
+//     with a step: float(x) * multiplier, rounded half to even, clamped to [lowest, highest], * step
 struct OutputTransform {
   int32_t clamp_min;
   int32_t clamp_max;
   const float* multiplier;
   const float* bias;
   const int32_t* threshold;
+  const int32_t* sums = nullptr;
+  float step = 0.0f;
+  float lowest = 0.0f;
+  float highest = 0.0f;
+};
+
+// Of the sums of bytes of a pixel.
+struct SumScale {
+  float scale;
+  int32_t zero;
 };
 
 // Accumulators of a tile, to be transformed and stored. `correction[i]` has kBlock aligned entries for pixel `i`, or is
@@ -45,7 +59,8 @@ struct Rows {
   const int32_t* acc;  // [pixels][kBlock], aligned to 64 bytes
   const int32_t* const* correction;
   int pixels;
-  int channels;  // that are stored, at most kBlock
+  int channels;                      // that are stored, at most kBlock
+  const SumScale* scales = nullptr;  // of the pixels, sums of bytes; null for sums of signs
 };
 
 // One step of what a row, the channels of a pixel, goes through before it is stored. Every product and every sum is

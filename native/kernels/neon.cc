@@ -30,6 +30,9 @@ struct Neon {
     }
     return gather(masks[0]) | static_cast<uint64_t>(gather(masks[1])) << 32;
   }
+  static Vector multiply_add(Vector a, Vector b, Vector c) {
+    return (Vector)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+  }
   static uint32_t negative(const float* values) {
     uint32x4_t masks[8];
     for (int i = 0; i < 8; ++i) masks[i] = vcltzq_f32(vld1q_f32(values + i * kVectorLanes));

@@ -22,6 +22,11 @@ struct Portable {
     for (int c = 0; c < kBlock; ++c) bits |= static_cast<uint64_t>(x[c] > threshold[c]) << c;
     return bits;
   }
+  // Rounded once, by the C library where the CPU cannot.
+  static Vector multiply_add(Vector a, Vector b, Vector c) {
+    for (int i = 0; i < 4; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+  }
   static uint32_t negative(const float* values) {
     uint32_t bits = 0;
     for (int c = 0; c < 32; ++c) bits |= static_cast<uint32_t>(values[c] < 0) << c;

@@ -58,6 +58,23 @@ class FakeRuntime {
     tensors_[index].bytes = memory_[index].size();
   }
 
+  // Gives a tensor a scale for each element of its first axis, as older runtimes lay them out or as newer ones do.
+  void set_channel_scales(int index, const std::vector<float>& scales, bool apart, int zero_point = 0) {
+    quantizations_.emplace_back();
+    Scales& made = quantizations_.back();
+    made.values = scales;
+    made.inside.resize(scales.size() + 1);
+    made.inside[0] = static_cast<int>(scales.size());
+    memcpy(made.inside.data() + 1, scales.data(), sizeof(float) * scales.size());
+    made.apart = {made.values.data(), static_cast<int>(scales.size())};
+    made.zero_points = ints(std::vector<int>(scales.size(), zero_point));
+    const void* stored = made.inside.data();
+    if (apart) stored = &made.apart;
+    made.params = {stored, array(made.zero_points), 0};
+    tensors_[index].quantization.type = tfl::kAffineQuantization;
+    tensors_[index].quantization.params = &made.params;
+  }
+
   void set_dims(int index, const std::vector<int>& dims) {
     free(tensors_[index].dims);
     tensors_[index].dims = make_dims(dims);
@@ -95,8 +112,7 @@ class FakeRuntime {
   bool prepare(const BinaryKernel& kernel, const std::vector<int>& inputs, const std::vector<int>& outputs,
                int threads = 1, bool fuse = true, Profile* profile = nullptr) {
     pool = Pool::create();
-    context.tensors = tensors_.data();
-    context.tensors_size = tensors_.size();
+    expose();
     context.recommended_num_threads = threads;
     std::vector<int> indices;
     for (size_t i = 0; i < nodes_.size(); ++i) indices.push_back(static_cast<int>(i));
@@ -108,6 +124,12 @@ class FakeRuntime {
     return plan != nullptr && plan->prepare(&context, messages.reporter);
   }
 
+  // Shows the context the tensors, which must not be added to from then on.
+  void expose() {
+    context.tensors = tensors_.data();
+    context.tensors_size = tensors_.size();
+  }
+
   bool invoke() { return plan->invoke(&context, messages.reporter); }
 
   template <class T>
@@ -116,6 +138,7 @@ class FakeRuntime {
     return std::vector<T>(first, first + tensors_[index].bytes / sizeof(T));
   }
 
+  tfl::AffineQuantization& channel_scales(int index) { return quantizations_[index].params; }
   tfl::Tensor& tensor(int index) { return tensors_[index]; }
   int tensors() const { return static_cast<int>(tensors_.size()); }
   int nodes() const { return static_cast<int>(nodes_.size()); }
@@ -136,6 +159,13 @@ class FakeRuntime {
     std::vector<int> inputs, outputs;
     tfl::Node node;
     tfl::Registration registration;
+  };
+
+  struct Scales {
+    std::vector<float> values;
+    std::vector<int> inside, zero_points;
+    tfl::FloatArray apart;
+    tfl::AffineQuantization params;
   };
 
   static std::vector<int> ints(const std::vector<int>& values) {
@@ -175,6 +205,7 @@ class FakeRuntime {
   std::vector<tfl::Tensor> tensors_;
   std::vector<std::vector<char>> memory_;
   std::deque<Entry> nodes_;
+  std::deque<Scales> quantizations_;
   std::vector<int> nodes_to_replace_, inputs_, outputs_;
 };
 

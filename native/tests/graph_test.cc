@@ -95,7 +95,7 @@ TEST(only_custom_operators_have_names) {
   tfl::Registration registration;
   memset(&registration, 0, sizeof registration);
   registration.custom_name = "LceQuantize";
-  registration.builtin_code = 3;  // CONV_2D
+  registration.builtin_code = 9;  // FULLY_CONNECTED
   CHECK(kind_of(registration) == Kind::kOther);
   registration.builtin_code = tfl::kCustom;
   CHECK(kind_of(registration) != Kind::kOther);

@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 from conftest import build
 from test_golden import golden
+from test_int8 import int8_models
 from test_other_runtimes import RUN_MODELS, check_outputs, save_models
 
 CHECKOUT = Path(__file__).parents[2]
+COMPARE_INT8 = Path(__file__).parent / "compare_int8.py"
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATOR = "qemu-aarch64-static"
 LIBRARIES = "/usr/aarch64-linux-gnu"  # of the cross-compiler
@@ -108,6 +110,24 @@ def test_outputs_equal_those_of_lce(device, cpu, tmp_path):
     assert module.startswith(str(device.site))
     assert isas == ISAS[cpu]
     check_outputs(tmp_path, isas)
+
+
+def test_int8_equals_the_stock_runtime(device, tmp_path):
+    """Static sums to the bit; the runtime's dot products of the dynamic range round the last bit of some otherwise.
+
+    An N1, as XNNPACK takes the emulated A53 and A72 for more than they are, and QEMU 7.2's SME computes otherwise.
+    """
+    models = int8_models()
+    for name, (flatbuffer, samples) in models.items():
+        (tmp_path / f"{name}.tflite").write_bytes(flatbuffer)
+        np.save(tmp_path / f"{name}.npy", samples)
+    different = json.loads(device(COMPARE_INT8, tmp_path, cpu="neoverse-n1"))
+    assert set(different) == set(models)
+    for name, by_isa in different.items():
+        assert list(by_isa) == ISAS["max"]
+        for share, most in by_isa.values():
+            assert share <= (0.0 if name.endswith("static") else 0.1)
+            assert most < 1e-6
 
 
 def test_the_example_runs_without_tensorflow(device, tmp_path):
