@@ -16,6 +16,7 @@ class Moves:
     """What became of activations, by the names of their layers, in the order of the network."""
 
     dropped: list[str] = field(default_factory=list)
+    before_head: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     exchanged: list[str] = field(default_factory=list)
 
@@ -30,7 +31,7 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
       has them there (EL-MobileNet).
     - directly behind a unit that has a ReLU of its own they are that one.
     - ReLUs between the last binary convolution and the head go, as in the zoo.
-    - what the model gives as an output keeps its activation.
+    - what is read by anything but signs and convolutions keeps its activation for that, and so do outputs.
     - an exact GELU becomes the one by tanh: LCE's converter has no error function.
 
     # Arguments
@@ -43,26 +44,47 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
     swaps: dict[Value, Value] = {}
     # the graph changes below, and its surroundings with it: all of them are asked first
     in_unit = {call for call in graph.calls if operators.is_relu(call) and _has_own(call, units)}
-    in_the_way = {
-        call
-        for call in graph.calls
-        if operators.is_relu(call) and (call.output in signs or _is_before_head(call, around, units, method))
-    }
-    norms = {call: norm for call in in_the_way if (norm := _norm_to_precede(call, around, method)) is not None}
+    relus = [call for call in graph.calls if operators.is_relu(call)]
+    in_the_way = {call for call in relus if call.output in signs}
+    before_head = {call for call in relus if _is_before_head(call, around, units, method)}
+    norms = {call: _norm_to_precede(call, around, method) for call in in_the_way}
+    for call in in_the_way:
+        given = call.output in values_in(graph.outputs)
+        if given or not _signs_alone(call.output, around, units, signs):
+            norms[call] = None  # somebody wants it where it is
     for call in graph.calls:
         if operators.is_exact_gelu(call):
-            call.make = _tanh_gelu
+            call.compute_by(_tanh_gelu)
             moves.exchanged.append(call.name)
         elif call in in_unit:
             swaps[call.output] = call.inputs[0]
             moves.moved.append(call.name)
         elif call in in_the_way:
-            _settle_relu(call, norms.get(call), method, swaps, moves)
+            _settle_relu(call, norms.get(call), method, swaps, moves, moves.dropped)
+        elif call in before_head:
+            _settle_relu(call, norms.get(call), method, swaps, moves, moves.before_head)
         elif call.output in signs and (x := operators.self_gated(call)) is not None:
             swaps[call.output] = x
             moves.dropped.append(call.name)
-    graph.replace(swaps, outputs=False)
+    _swap(graph, swaps, around, units, signs)
     return moves
+
+
+def _swap(
+    graph: Graph, swaps: dict[Value, Value], around: Surroundings, units: Mapping[Call, Unit], signs: set[Value]
+) -> None:
+    """Lets signs, and convolutions beside them, read what stands before an activation; others and outputs keep it."""
+    others = {
+        reader
+        for value in swaps
+        if value in signs
+        for reader in around.consumers[value]
+        if not _takes_raw(reader, units, signs)
+    }
+    kept = {call: (call.args, call.kwargs) for call in others}
+    graph.replace(swaps, outputs=False)
+    for call, (args, kwargs) in kept.items():
+        call.args, call.kwargs = args, kwargs
 
 
 def _tanh_gelu(x: object) -> object:
@@ -77,11 +99,13 @@ def _has_own(call: Call, units: Mapping[Call, Unit]) -> bool:
     return before is not None and before in units and "relu" in units[before].steps
 
 
-def _settle_relu(call: Call, norm: Call | None, method: Method, swaps: dict[Value, Value], moves: Moves) -> None:
+def _settle_relu(
+    call: Call, norm: Call | None, method: Method, swaps: dict[Value, Value], moves: Moves, dropped: list[str]
+) -> None:
     before = call.inputs[0].producer
     if before is not None and operators.is_sum(before) and method.activation is not None:
         name, steps = call.name, (method.activation,)
-        call.make = lambda x: apply_steps(x, steps, name)
+        call.compute_by(lambda x: apply_steps(x, steps, name))
         moves.exchanged.append(call.name)
     elif norm is not None:
         # convolution, BatchNorm, ReLU: the last two change places
@@ -91,7 +115,7 @@ def _settle_relu(call: Call, norm: Call | None, method: Method, swaps: dict[Valu
         moves.moved.append(call.name)
     else:
         swaps[call.output] = call.inputs[0]
-        moves.dropped.append(call.name)
+        dropped.append(call.name)
 
 
 def _norm_to_precede(relu: Call, around: Surroundings, method: Method) -> Call | None:
@@ -110,17 +134,36 @@ def _norm_to_precede(relu: Call, around: Surroundings, method: Method) -> Call |
 
 
 def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Value]:
-    """The values that reach a sign with nothing between that would give them another mean."""
+    """The values that reach a sign with nothing between that would give them another mean.
+
+    What a pool or the like gives to signs and to others alike is not among them: the others want it as it is.
+    """
+    given = set(values_in(around.graph.outputs))
     found: set[Value] = set()
     for call in reversed(around.graph.calls):
+        outputs = values_in(call.outputs)
         if call in units:
             found.add(call.inputs[0])
-        elif any(value in found for value in values_in(call.outputs)):
-            if operators.is_relu(call) or operators.is_moving(call) or operators.is_sum(call):
+        elif any(value in found for value in outputs):
+            moves = operators.is_moving(call) or operators.is_merging(call)
+            if moves and any(value in given or not _signs_alone(value, around, units, found) for value in outputs):
+                continue
+            if moves or operators.is_relu(call) or operators.is_sum(call):
                 found.update(call.inputs)
             elif (main := _multiplied(call, around)) is not None:
                 found.add(main)
     return found
+
+
+def _signs_alone(value: Value, around: Surroundings, units: Mapping[Call, Unit], signs: set[Value]) -> bool:
+    """Whether nothing that reads a value wants it as it is."""
+    return all(_takes_raw(reader, units, signs) for reader in around.consumers[value])
+
+
+def _takes_raw(reader: Call, units: Mapping[Call, Unit], signs: set[Value]) -> bool:
+    """Whether a call is a sign, on the way to one, or one that takes what signs take: a convolution or a sum."""
+    on_the_way = any(value in signs for value in values_in(reader.outputs))
+    return reader in units or operators.is_convolution(reader) or operators.is_sum(reader) or on_the_way
 
 
 def _multiplied(call: Call, around: Surroundings) -> Value | None:
@@ -134,10 +177,20 @@ def _multiplied(call: Call, around: Surroundings) -> Value | None:
 
 
 def _is_before_head(call: Call, around: Surroundings, units: Mapping[Call, Unit], method: Method) -> bool:
-    """Whether a ReLU stands between the last binary convolution and the head, where the method has none."""
-    if "relu" in method.head or around.convolves_after(call):
+    """Whether a ReLU stands between the last binary convolution and dense classifiers, where the method has none."""
+    if "relu" in method.head or not _is_of_binary(call.inputs[0], units):
         return False
-    return _is_of_binary(call.inputs[0], units)
+    stack, given = [call.output], set(values_in(around.graph.outputs))
+    while stack:
+        value = stack.pop()
+        if value in given:
+            return False
+        for reader in around.consumers[value]:
+            if operators.is_global_pool(reader) or operators.is_moving(reader) or operators.is_flatten(reader):
+                stack.append(reader.output)
+            elif not operators.is_dense(reader):
+                return False
+    return True
 
 
 def _is_of_binary(value: Value, units: Mapping[Call, Unit]) -> bool:

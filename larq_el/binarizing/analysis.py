@@ -43,6 +43,10 @@ class Surroundings:
         return sum(1 << self._position[call] for call in self.graph.calls if operators.is_any_convolution(call))
 
     @cached_property
+    def _depthwise(self) -> int:
+        return sum(1 << self._position[call] for call in self.graph.calls if operators.is_depthwise(call.layer))
+
+    @cached_property
     def _convolved_after(self) -> set[Call]:
         """The calls behind which a convolution follows."""
         return self._followed_by(operators.is_any_convolution)
@@ -65,8 +69,9 @@ class Surroundings:
         return call in self._convolved_after
 
     def is_first(self, call: Call) -> bool:
-        """Whether no convolution stands before this one."""
-        return not self._before[call] & self._convolutions & ~(1 << self._position[call])
+        """Whether no convolution stands before this one, but for depthwise ones that are as early."""
+        before = self._before[call] & self._convolutions & ~(1 << self._position[call])
+        return not before & ~self._depthwise
 
     def is_last(self, call: Call) -> bool:
         """Whether neither a convolution nor a dense layer follows, nor a BatchNorm directly: it is a classifier."""
@@ -95,6 +100,8 @@ class Surroundings:
         what it reads.
         """
         if operators.is_depthwise(call.layer) or tuple(call.layer.kernel_size) != (1, 1):
+            return False
+        if max(call.layer.strides) == 1 and call.inputs[0].shape[-1] == call.layer.filters:
             return False
         value, source = call.output, self._source(call.inputs[0])
         while True:

@@ -16,7 +16,7 @@ from larq_el.binarizing.moments import settle_inputs
 from larq_el.binarizing.plan import plan_of
 from larq_el.binarizing.roles import LARQS, Choices, basic_blocks, role_of, unit_of, why_float
 from larq_el.binarizing.shortcuts import one_for_each_convolution, pooled
-from larq_el.binarizing.units import build_units, place
+from larq_el.binarizing.units import Placement, build_units, place
 from larq_el.errors import UserError, closest
 from larq_el.zoo.methods import METHODS, Method, Unit
 
@@ -105,7 +105,10 @@ def binarize(
     if plan:
         return plan_of(model.name, made_of.name, calls, reasons, placements, moves)
     build_units(placements, pad_values)
+    norms = _norms_behind(graph, placements)
     made = build(graph, name or f"{made_of.prefix}_{model.name}".lstrip("_"), _renewed)
+    for norm in norms:
+        made.get_layer(norm).trainable = True
     start_from_float(made, placements, latent_scale)
     return made
 
@@ -115,6 +118,9 @@ def _decided(graph: Graph, choices: Choices) -> tuple[dict[Call, str], dict[Call
     around = Surroundings(graph)
     convolutions = [call for call in graph.calls if operators.is_any_convolution(call)]
     reasons = {call: reason for call in convolutions if (reason := why_float(call, around, choices))}
+    by_layer = {call.layer: reason for call, reason in reasons.items()}
+    # a layer is one thing in all its calls
+    reasons = {call: by_layer[call.layer] for call in convolutions if call.layer in by_layer}
     binary = [call for call in convolutions if call not in reasons]
     if not binary:
         _refuse(graph, reasons)
@@ -146,6 +152,19 @@ def _pool_shortcuts(graph: Graph, reasons: dict[Call, str], method: Method) -> N
             reasons[call] = f"{reason}, {done}"
 
 
+def _norms_behind(graph: Graph, placements: list[Placement]) -> set[str]:
+    """The names of kept BatchNorms behind binary convolutions: frozen ones too have to find their statistics anew."""
+    new = {call for placement in placements for call in placement.calls}
+    norms = set()
+    for call in graph.calls:
+        if call not in new and any(value.producer in new for value in call.inputs):
+            new.add(call)
+            if operators.is_batch_norm(call):
+                norms.add(call.name)
+                call.kwargs.pop("training", None)
+    return norms
+
+
 def _renewed(layer: Layer, config: dict[str, Any]) -> dict[str, Any]:
     """A kept layer's configuration: BatchNorms keep up with what is new before them."""
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -154,8 +173,10 @@ def _renewed(layer: Layer, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _method(name: str) -> Method:
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise UserError(f"there is no method {name!r}; {closest(str(name), METHODS)}")
+    if not METHODS[name].residual:
+        raise UserError(f"method {name!r} takes residual shortcuts away, and binarize leaves them; take another one.")
     return METHODS[name]
 
 
@@ -170,9 +191,9 @@ def _check(model: Model, depthwise: str, pad_values: float, latent_scale: float)
         raise UserError(f"binarize takes a tf.keras.Model, got a {kind}.")
     if depthwise not in ("float", "binary"):
         raise UserError(f"depthwise must be 'float' or 'binary', got {depthwise!r}.")
-    if pad_values not in (0, 1):
+    if not isinstance(pad_values, int | float) or pad_values not in (0, 1):
         raise UserError(f"pad_values must be 0 or 1, got {pad_values!r}: nothing else is binary padding.")
-    if not 0 < latent_scale <= 1:
+    if not isinstance(latent_scale, int | float) or not 0 < latent_scale <= 1:
         raise UserError(f"latent_scale must be above 0 and at most 1, where kernels are clipped, got {latent_scale!r}.")
 
 
@@ -182,7 +203,7 @@ def _keeper(keep: Keep, graph: Graph) -> Callable[[Layer], bool]:
     # Raises
         ValueError: where a pattern, or the function, fits no layer that has a kernel.
     """
-    names = {call.layer: (call.name, call.layer.name) for call in graph.calls}
+    names = {call.layer: (call.name, call.layer.name, f"{call.prefix}{call.layer.name}") for call in graph.calls}
     candidates = {
         call.layer: None for call in graph.calls if operators.is_any_convolution(call) or operators.is_image_dense(call)
     }
@@ -191,8 +212,11 @@ def _keeper(keep: Keep, graph: Graph) -> Callable[[Layer], bool]:
         if not chosen:
             raise UserError(f"keep is true for none of the {len(candidates)} convolutions of {graph.name!r}.")
         return chosen.__contains__
+    patterns = [keep] if isinstance(keep, str) else list(keep) if isinstance(keep, Iterable) else [keep]
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise UserError(f"keep must be names, patterns of names or a function of a layer, got {keep!r}.")
     chosen = set()
-    for pattern in [keep] if isinstance(keep, str) else list(keep):
+    for pattern in patterns:
         found = {layer for layer in candidates if any(fnmatchcase(name, pattern) for name in names[layer])}
         if not found:
             known = sorted({names[layer][0] for layer in candidates})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from larq_el._keras import keras
 from larq_el.binarizing import operators
 from larq_el.binarizing.graph import Call, Graph, Value
 from larq_el.binarizing.units import Placement
@@ -46,12 +47,10 @@ def _first_double(graph: Graph, of_call: Mapping[Call, Placement]) -> Placement 
 
 def _passes_on(call: Call) -> bool:
     """Whether a call gives what it reads, as dropout does at inference."""
-    return (
-        operators.is_moving(call)
-        and len(call.inputs) == 1
-        and call.inputs[0].shape == call.output.shape
-        and ("Pooling" not in type(call.layer).__name__)
-    )
+    dropping = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.GaussianDropout)
+    same = operators.function_of(call) in ("identity", "stop_gradient", "nn.dropout")
+    linear = isinstance(call.layer, keras.layers.Activation) and operators.activation_of(call.layer) == "linear"
+    return same or linear or isinstance(call.layer, dropping)
 
 
 def _double(operands: list[Value], carried: Carried, of_call: Mapping[Call, Placement]) -> Placement | None:

@@ -11,6 +11,9 @@ from typing import Any
 from larq_el._keras import Layer, Model, Tensor, keras, tf
 from larq_el.errors import UserError, first_line
 
+LONGEST = 200
+"""Characters of another library's message in the middle of a sentence."""
+
 
 @dataclass(eq=False)
 class Value:
@@ -34,7 +37,8 @@ class Call:
         layer: the Keras layer of the model that was read, which stays as it is.
         args, kwargs: what it is called with; a `Value` stands for each tensor.
         outputs: a `Value`, or the structure of them that the layer gives.
-        make: what computes the outputs in the place of a copy of the layer, called as the layer is.
+        make: what computes the output in the place of a copy of the layer, see `compute_by`.
+        prefix: the names of the models that it stands in, each with a "/" behind it.
     """
 
     name: str
@@ -43,11 +47,16 @@ class Call:
     kwargs: dict[str, Any] = field(default_factory=dict)
     outputs: Any = None
     make: Callable[..., Any] | None = None
+    prefix: str = ""
 
     @property
     def inputs(self) -> list[Value]:
         """The tensors that it reads."""
         return values_in((self.args, self.kwargs))
+
+    def compute_by(self, make: Callable[[Tensor], Tensor]) -> None:
+        """Lets a function of its first input take the layer's place."""
+        self.make, self.args, self.kwargs = make, (self.inputs[0],), {}
 
     @property
     def output(self) -> Value:
@@ -169,7 +178,7 @@ def _calls(model: Model, values: dict[int, Value], prefix: str) -> Iterator[Call
             if isinstance(node.layer, keras.Model):
                 yield from _opened(node, args, values, prefix)
                 continue
-            call = Call(f"{prefix}{node.layer.name}", node.layer, tuple(args), dict(kwargs))
+            call = Call(node.layer.name, node.layer, tuple(args), dict(kwargs), prefix=prefix)
             call.outputs = tf.nest.map_structure(lambda t, c=call: Value(tuple(t.shape), c), node.outputs)
             _remember(values, node.outputs, values_in(call.outputs))
             yield call
@@ -206,8 +215,8 @@ def _name_apart(calls: list[Call], taken: set[str]) -> None:
     names: dict[int, str] = {}
     for call in calls:
         if id(call.layer) not in names:
-            last, whole = call.name.rsplit("/", 1)[-1], call.name.replace("/", "_")
-            name = last if last not in taken else unused(whole, taken)
+            whole = f"{call.prefix.replace('/', '_')}{call.name}"
+            name = call.name if call.name not in taken else unused(whole, taken)
             taken.add(name)
             names[id(call.layer)] = name
         call.name = names[id(call.layer)]
@@ -248,13 +257,13 @@ def build(graph: Graph, name: str, change: Callable[[Layer, dict[str, Any]], dic
 
     def copy(call: Call) -> Layer:
         if id(call.layer) not in copies:
-            config = {**call.layer.get_config(), "name": call.name}
+            config = {**config_of(call.layer), "name": call.name}
             copies[id(call.layer)] = call.layer, _copied(call, config if change is None else change(call.layer, config))
         return copies[id(call.layer)][1]
 
     tensors: dict[Value, Tensor] = {}
     for value, layer in graph.inputs:
-        tensors[value] = type(layer).from_config(layer.get_config()).output
+        tensors[value] = type(layer).from_config(config_of(layer)).output
 
     def with_tensors(structure: Any) -> Any:
         return tf.nest.map_structure(lambda leaf: tensors[leaf] if isinstance(leaf, Value) else leaf, structure)
@@ -268,13 +277,28 @@ def build(graph: Graph, name: str, change: Callable[[Layer, dict[str, Any]], dic
     return model
 
 
+def config_of(layer: Layer) -> dict[str, Any]:
+    """A layer's configuration.
+
+    # Raises
+        ValueError: where the layer has none.
+    """
+    try:
+        return dict(layer.get_config())
+    except Exception as error:  # a layer of one's own may raise anything
+        raise UserError(
+            f"layer {layer.name!r}, a {type(layer).__name__}, has no configuration to build it again from: "
+            f"{first_line(error)[:LONGEST]}; give it a complete get_config()."
+        ) from error
+
+
 def _copied(call: Call, config: dict[str, Any]) -> Layer:
     try:
         return type(call.layer).from_config(config)
     except Exception as error:  # a layer of one's own may raise anything
         raise UserError(
             f"layer {call.name!r}, a {type(call.layer).__name__}, cannot be built again from its get_config(): "
-            f"{first_line(error)}; give it a complete one."
+            f"{first_line(error)[:LONGEST]}; give it a complete one."
         ) from error
 
 

@@ -5,7 +5,8 @@ Everything is taken as normally distributed and independent. That is rough, and 
 max-pool (93 % of +1 behind 2x2, 99 % behind 3x3) from one that reads a BatchNorm.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 from math import prod, sqrt
 from statistics import NormalDist
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_el._keras import keras, tf
+from larq_el._keras import Tensor, keras, tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.graph import Call, Graph, Value, values_in
 from larq_el.binarizing.units import Placement
@@ -22,6 +23,8 @@ from larq_el.zoo.steps import CONVOLVING, pair
 
 SAME_SIGN = 0.9
 """Share of equal signs from which on they are centred."""
+NEVER_NEGATIVE = 0.999
+"""Share from which on nothing is negative."""
 LARGE = 50.0
 """Magnitude from which on a unit reads a normalized input; the paper's deepest network stays below it."""
 POINTS = np.array([NormalDist().inv_cdf((index + 0.5) / 256) for index in range(256)], np.float32)
@@ -111,18 +114,26 @@ def _behind_unit(placement: Placement, read: Moments) -> Moments:
     return _sum([UNIT, read])
 
 
+def _all_positive(parts: list[Moments]) -> float | None:
+    """What is known of a combination of parts: that it is not negative where none of them is."""
+    return 1.0 if all(part.share > NEVER_NEGATIVE for part in parts) else None
+
+
 def _sum(parts: list[Moments]) -> Moments:
-    return Moments(sum(part.mean for part in parts), sqrt(sum(part.std**2 for part in parts)))
+    std = sqrt(sum(part.std**2 for part in parts))
+    return Moments(sum(part.mean for part in parts), std, _all_positive(parts))
 
 
 def _product(one: Moments, other: Moments) -> Moments:
     mean = one.mean * other.mean
-    return Moments(mean, sqrt(max(one.magnitude**2 * other.magnitude**2 - mean**2, 0.0)))
+    std = sqrt(max(one.magnitude**2 * other.magnitude**2 - mean**2, 0.0))
+    return Moments(mean, std, _all_positive([one, other]))
 
 
 def _mixture(parts: list[Moments]) -> Moments:
     mean = float(np.mean([part.mean for part in parts]))
-    return Moments(mean, sqrt(max(float(np.mean([part.magnitude**2 for part in parts])) - mean**2, 0.0)))
+    std = sqrt(max(float(np.mean([part.magnitude**2 for part in parts])) - mean**2, 0.0))
+    return Moments(mean, std, float(np.mean([part.share for part in parts])))
 
 
 @cache
@@ -134,7 +145,7 @@ def _largest(count: int) -> Moments:
 
 def _largest_of(read: Moments, count: int) -> Moments:
     largest = _largest(count)
-    return Moments(read.mean + read.std * largest.mean, read.std * largest.std)
+    return Moments(read.mean + read.std * largest.mean, read.std * largest.std, _all_positive([read]))
 
 
 def _behind(call: Call, read: list[Moments]) -> Moments:
@@ -144,17 +155,18 @@ def _behind(call: Call, read: list[Moments]) -> Moments:
         return UNIT
     if (norm := _normalized(layer)) is not None:
         return norm
-    if operators.is_any_convolution(call) or isinstance(layer, keras.layers.Dense):
+    if operators.has_kernel(call):
         return _convolved(layer, read[0])
-    if isinstance(layer, keras.layers.MaxPooling2D):
-        return _largest_of(read[0], prod(layer.pool_size))
+    if (count := operators.max_pooled(call)) > 1:
+        return _largest_of(read[0], count)
     if isinstance(layer, keras.layers.AveragePooling2D):
-        return Moments(read[0].mean, read[0].std / sqrt(prod(layer.pool_size)))
+        return replace(read[0], std=read[0].std / sqrt(prod(layer.pool_size)))
     if operators.is_product(call):
         return reduce(_product, read)
     if len(read) > 1:
-        return _mixture(read) if operators.is_concatenation(call) else _sum(read)
-    return _computed(call, read[0]) if operators.is_elementwise(call) else read[0]
+        mixed = operators.is_concatenation(call) or operators.is_merging(call)
+        return _mixture(read) if mixed else _sum(read)
+    return read[0] if operators.is_moving(call) else _computed(call, read[0])
 
 
 def _normalized(layer: Any) -> Moments | None:
@@ -172,19 +184,33 @@ def _convolved(layer: Any, read: Moments) -> Moments:
     gain = prod(float(np.square(kernel).sum() / kernel.shape[-1]) for kernel in weights)
     if operators.is_depthwise(layer):
         gain /= layer.depthwise_kernel.shape[-2]
-    return Moments(0.0, sqrt(gain) * read.magnitude)
+    moments = Moments(0.0, sqrt(gain) * read.magnitude)
+    activation = getattr(getattr(layer, "layer", layer), "activation", None)
+    return moments if activation is None else _through(activation, moments, 4)
 
 
-def _computed(call: Call, read: Moments) -> Moments:
-    """What an element-wise function makes of a normal distribution, by trying it."""
-    points = tf.reshape(read.mean + read.std * POINTS, [-1] + [1] * (len(call.inputs[0].shape) - 1))
-    args, kwargs = tf.nest.map_structure(
-        lambda leaf: points if isinstance(leaf, Value) else leaf, (call.args, call.kwargs)
-    )
-    values = np.asarray((call.make or _stateless(call))(*args, **kwargs))
+def _through(function: Callable[[Tensor], Tensor], read: Moments, rank: int) -> Moments:
+    """What an element-wise function makes of a normal distribution, by trying it; what it reads where that fails."""
+    points = tf.reshape(read.mean + read.std * POINTS, [-1] + [1] * (rank - 1))
+    try:
+        values = np.asarray(function(points), np.float64)
+    except Exception:  # a layer that is not element-wise after all, or takes another type or number of channels
+        return read
+    if not np.all(np.isfinite(values)):
+        return read
     return Moments(float(values.mean()), float(values.std()), float(np.mean(values >= 0)))
 
 
-def _stateless(call: Call) -> Any:
-    """The layer, or what computes the same without a node in its model."""
-    return call.layer.call if hasattr(call.layer, "call") else call.layer
+def _computed(call: Call, read: Moments) -> Moments:
+    """What a layer of one input makes of a normal distribution."""
+    if call.inputs[0].shape != call.output.shape:
+        return read
+
+    def compute(points: Tensor) -> Tensor:
+        args, kwargs = tf.nest.map_structure(
+            lambda leaf: points if isinstance(leaf, Value) else leaf, (call.args, call.kwargs)
+        )
+        # the layer's own call: calling the layer would leave a trace in the model that was given
+        return (call.make or call.layer.call)(*args, **kwargs)
+
+    return _through(compute, read, len(call.inputs[0].shape))

@@ -1,8 +1,9 @@
 """What a call computes, as far as binarizing a network has to know."""
 
+from math import prod
 from typing import Any
 
-from larq_el._keras import Layer, keras, lq
+from larq_el._keras import Layer, keras, lq, tf
 from larq_el.binarizing.graph import Call, Value, values_in
 
 _layers = keras.layers
@@ -54,25 +55,50 @@ def activation_of(layer: Layer) -> str:
 
 
 def is_relu(call: Call) -> bool:
-    """Whether a call is a ReLU or a ReLU6: a sign behind it would always be +1."""
+    """Whether a call is a ReLU or a ReLU6, however it is written: a sign behind it would always be +1."""
     if isinstance(call.layer, _layers.ReLU):
         return not call.layer.negative_slope and not call.layer.threshold
     if isinstance(call.layer, _layers.Activation):
         return activation_of(call.layer) in RELUS
-    return function_of(call) in RELU_FUNCTIONS
+    return function_of(call) in RELU_FUNCTIONS or _is_clipped_at_zero(call)
+
+
+def _is_clipped_at_zero(call: Call) -> bool:
+    """Whether a call is max(x, 0), or x clipped from 0 on."""
+    numbers = [leaf for leaf in tf.nest.flatten((call.args, call.kwargs)) if isinstance(leaf, int | float)]
+    if function_of(call) == "math.maximum":
+        return len(call.inputs) == 1 and numbers == [0]
+    return function_of(call) == "clip_by_value" and len(call.inputs) == 1 and numbers[:1] == [0]
 
 
 def is_exact_gelu(call: Call) -> bool:
     """Whether a call is a GELU by the error function, of which LCE's converter has no operator."""
     if isinstance(call.layer, _layers.Activation):
         return activation_of(call.layer) == "gelu"
-    return function_of(call) in ("nn.gelu", "keras.activations.gelu") and not call.kwargs.get("approximate", False)
+    if function_of(call) not in ("nn.gelu", "keras.activations.gelu"):
+        return False
+    return not call.kwargs.get("approximate", call.args[1] if len(call.args) > 1 else False)
 
 
 def is_sum(call: Call) -> bool:
     """Whether a call adds tensors of one shape."""
     is_one = type(call.layer).__name__ in SUMS or function_of(call) in SUM_FUNCTIONS
     return is_one and len(call.inputs) > 1 and len({value.shape for value in call.inputs}) == 1
+
+
+def max_pooled(call: Call) -> int:
+    """Of how many pixels a call takes the largest one; 1 where it is no max-pool."""
+    if isinstance(call.layer, _layers.MaxPooling2D):
+        return prod(call.layer.pool_size)
+    if function_of(call) not in ("nn.max_pool2d", "nn.max_pool"):
+        return 1
+    size = call.kwargs.get("ksize", call.args[1] if len(call.args) > 1 else 2)
+    return prod(size) if isinstance(size, list | tuple) else size**2
+
+
+def is_merging(call: Call) -> bool:
+    """Whether a call averages tensors, or takes the largest or smallest of them."""
+    return isinstance(call.layer, _layers.Average | _layers.Maximum | _layers.Minimum)
 
 
 def is_product(call: Call) -> bool:
@@ -105,6 +131,8 @@ def is_global_pool(call: Call) -> bool:
     """Whether a call reduces an image to one value a channel."""
     if isinstance(call.layer, GLOBAL_POOLS):
         return True
+    if isinstance(call.layer, _layers.AveragePooling2D | _layers.MaxPooling2D):
+        return call.output.shape[1:3] == (1, 1) != call.inputs[0].shape[1:3]
     if function_of(call) not in MEANS or len(call.inputs[0].shape) != 4:
         return False
     axes = call.kwargs.get("axis", call.args[1] if len(call.args) > 1 else None)
@@ -120,15 +148,30 @@ def is_convolution(call: Call) -> bool:
     return isinstance(call.layer, _layers.Conv2D | _layers.DepthwiseConv2D | _layers.SeparableConv2D)
 
 
+_CONVOLUTIONS = (
+    *(_layers.Conv1D, _layers.Conv2D, _layers.Conv3D, _layers.SeparableConv1D, _layers.SeparableConv2D),
+    *(_layers.DepthwiseConv1D, _layers.DepthwiseConv2D, _layers.ConvLSTM1D, _layers.ConvLSTM2D, _layers.ConvLSTM3D),
+)
+
+
 def is_any_convolution(call: Call) -> bool:
-    """Whether a call is a convolution of one, two or three dimensions, perhaps inside a TimeDistributed."""
-    kinds = (_layers.Conv1D, _layers.Conv2D, _layers.Conv3D, _layers.SeparableConv1D)
-    return is_convolution(call) or isinstance(getattr(call.layer, "layer", call.layer), kinds)
+    """Whether a call is a convolution of one, two or three dimensions, or has one inside, as a TimeDistributed."""
+    return is_convolution(call) or any(isinstance(layer, _CONVOLUTIONS) for layer in call.layer._flatten_layers())
 
 
 def has_kernel(call: Call) -> bool:
     """Whether a call is a convolution or a dense layer."""
     return is_any_convolution(call) or isinstance(call.layer, _layers.Dense)
+
+
+def is_dense(call: Call) -> bool:
+    """Whether a call is a dense layer."""
+    return isinstance(call.layer, _layers.Dense)
+
+
+def is_flatten(call: Call) -> bool:
+    """Whether a call makes one row of an image."""
+    return isinstance(call.layer, _layers.Flatten)
 
 
 def is_binary_already(layer: Layer) -> bool:

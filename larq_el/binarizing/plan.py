@@ -51,14 +51,15 @@ class Plan(Shown):
     # Attributes
         model, method: their names.
         layers: in the order of the network.
-        dropped, moved, exchanged: names of activations: gone before signs; moved in front of a BatchNorm or into a
-            unit; with another in their place.
+        dropped, before_head, moved, exchanged: names of activations: gone before signs; gone before the classifier,
+            where the method has none; moved in front of a BatchNorm or into a unit; with another in their place.
     """
 
     model: str
     method: str
     layers: tuple[LayerPlan, ...]
     dropped: tuple[str, ...]
+    before_head: tuple[str, ...]
     moved: tuple[str, ...]
     exchanged: tuple[str, ...]
 
@@ -102,6 +103,7 @@ class Plan(Shown):
         yield self._summary()
         for names, what in (
             (self.dropped, "dropped: a sign behind a ReLU would always be +1"),
+            (self.before_head, "dropped before the classifier, where the method has none"),
             (self.moved, "moved in front of a BatchNorm"),
             (self.exchanged, "exchanged for another"),
         ):
@@ -145,8 +147,8 @@ def plan_of(
     for call in calls:
         uses.setdefault(id(call.layer), []).append(call)
     layers = tuple(_layer(same, reasons, of_call.get(same[0])) for same in uses.values())
-    dropped, moved, exchanged = (tuple(dict.fromkeys(names)) for names in (moves.dropped, moves.moved, moves.exchanged))
-    return Plan(model, method, layers, dropped, moved, exchanged)
+    names = (moves.dropped, moves.before_head, moves.moved, moves.exchanged)
+    return Plan(model, method, layers, *(tuple(dict.fromkeys(some)) for some in names))
 
 
 def _layer(calls: list[Call], reasons: dict[Call, str], placement: Placement | None) -> LayerPlan:

@@ -11,8 +11,11 @@ from larq_el.binarizing.analysis import Surroundings
 from larq_el.binarizing.graph import Call, Value
 from larq_el.errors import UserError
 from larq_el.zoo.methods import Method, Unit
+from larq_el.zoo.steps import CONVOLVING
 
 LARQS = "one of Larq's layers, with quantizers of its own"
+FEW = 8
+"""Channels below which a convolution is cheap in float, and loses most of what it reads as bits."""
 BITS = 32
 """LCE takes groups whose channels are a multiple of this."""
 
@@ -40,19 +43,24 @@ def why_float(call: Call, around: Surroundings, choices: Choices) -> str:
         around: of its graph.
         choices: the user's.
     """
-    layer, channels = call.layer, call.inputs[0].shape[-1]
+    layer, channels = call.layer, call.inputs[0].shape[-1] or 0
     if choices.keep(layer):
         return "you keep it"
     if reason := _why_not_understood(call):
         return reason
     if around.is_first(call):
         return "the first convolution: it reads the image"
+    if channels < FEW:
+        return f"it reads {channels} channels: there is little to gain"
     if around.is_behind_global_pool(call):
         return "behind a global pooling: a gate's or a classifier's"
     if around.is_last(call):
         return "the last convolution: a classifier"
     if operators.is_depthwise(layer):
         return _why_depthwise_float(layer, choices)
+    binary = [unit for unit in choices.method.units.values() if unit.conv == "binary"]
+    if layer.groups > 1 and not any("conv" in unit.steps for unit in binary):
+        return f"it has {layer.groups} groups, and the method's convolutions have none"
     if layer.groups > 1 and (channels // layer.groups) % BITS:
         return f"its {layer.groups} groups have {channels // layer.groups} channels, and LCE takes multiples of {BITS}"
     return "a shortcut's change of shape" if around.is_shortcut(call) else ""
@@ -64,6 +72,8 @@ def _why_not_understood(call: Call) -> str:
         return LARQS
     if not operators.is_convolution(call) or "Transpose" in type(layer).__name__:
         return f"a {type(layer).__name__}: LCE has no binary one"
+    if len(call.inputs[0].shape) != 4:
+        return "its input is no image, (N, H, W, C)"
     if layer.data_format != "channels_last":
         return "its channels come first, which LCE does not run"
     if type(layer).__module__.split(".")[0] not in ("tf_keras", "keras") or type(layer).__name__ not in _KNOWN:
@@ -149,8 +159,9 @@ def unit_of(call: Call, role: str, method: Method) -> Unit:
         ValueError: where the method knows neither the role nor one that stands in for it.
     """
     for name in STAND_INS[role]:
-        if name in method.units and method.units[name].conv == "binary":
-            return method.units[name]
+        unit = method.units.get(name)
+        if unit is not None and unit.conv == "binary" and CONVOLVING.intersection(unit.steps):
+            return unit
     raise UserError(
         f"method {method.name!r} does not say what a {role!r} convolution such as {call.name!r} is made of; keep such "
         f"layers in full precision (keep={call.name!r}), or choose another method, such as 'el'."
@@ -189,6 +200,8 @@ def basic_blocks(around: Surroundings, binary: set[Call]) -> list[Block]:
             first = None if last is None else _windowed(last.inputs[0], around, binary)
             if first is None or last is None or _windowed(shortcut, around, binary) is last:
                 continue
+            if not first.output.shape == shortcut.shape == add.output.shape:
+                continue  # a sum behind the first one would not fit
             source = _behind_activations(first.inputs[0])
             if _behind_activations(shortcut) is source or around.depends_on(shortcut, source):
                 found.append(Block(first, last, add, shortcut))

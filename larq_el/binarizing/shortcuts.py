@@ -1,9 +1,9 @@
 """Shortcuts as a method has them: one around each convolution, and the stride on an average pool."""
 
-from larq_el._keras import keras
+from larq_el._keras import keras, tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.canonical import rebuilt_layer
-from larq_el.binarizing.graph import Call, Graph, call_after, unused
+from larq_el.binarizing.graph import Call, Graph, Value, call_after, unused
 from larq_el.binarizing.roles import Block
 
 
@@ -26,9 +26,10 @@ def one_for_each_convolution(graph: Graph, blocks: list[Block]) -> None:
         graph.replace({value: add.output})
         add.args = ([value, block.shortcut],)
         graph.calls.append(add)
-        block.add.args = tuple(
-            [add.output if leaf is block.shortcut else leaf for leaf in arg] if isinstance(arg, list) else arg
-            for arg in block.add.args
+        swapped = {block.shortcut: add.output}
+        block.add.args, block.add.kwargs = tf.nest.map_structure(
+            lambda leaf, swapped=swapped: swapped.get(leaf, leaf) if isinstance(leaf, Value) else leaf,
+            (block.add.args, block.add.kwargs),
         )
     graph.prune()
 

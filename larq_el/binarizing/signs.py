@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from larq_el._keras import Layer, Model, keras, tf
+from larq_el.errors import UserError
 from larq_el.introspection import has_binary_input, has_binary_kernel, leaf_layers
 
 
@@ -36,6 +37,9 @@ def signs_of(model: Model, images: np.ndarray) -> list[Signs]:
         model: a `tf.keras.Model` of one input that is not inside another one's layers.
         images: (N, H, W, C), preprocessed.
 
+    # Raises
+        ValueError: where the model has no binary convolution.
+
     # Returns
         One `Signs` for each binary convolution, in the order of the network; of a shared one those of its first call.
 
@@ -46,13 +50,17 @@ def signs_of(model: Model, images: np.ndarray) -> list[Signs]:
     (24, True)
     """
     convolutions = [layer for layer in leaf_layers(model) if has_binary_kernel(layer) and has_binary_input(layer)]
-    probe = keras.Model(model.inputs, [layer.get_input_at(0) for layer in convolutions] + [model.outputs[0]])
-    kernels = [_kernel(layer) for layer in convolutions]
+    if not convolutions:
+        raise UserError(f"{model.name!r} has no binary convolution, and so no signs; give a binarized network.")
+    outputs = [output for output in model.outputs if output.dtype.is_floating]
+    probe = keras.Model(model.inputs, [[layer.get_input_at(0) for layer in convolutions], outputs])
+    kernels, weights = [_kernel(layer) for layer in convolutions], model.get_weights()
     with tf.GradientTape() as tape:
-        *read, output = probe(images, training=True)
+        read, given = probe(images, training=True)
         # of no class in particular: a sum of probabilities would have no gradient
-        loss = tf.reduce_mean(tf.square(output - tf.stop_gradient(tf.reduce_mean(output)) + 1.0))
+        loss = tf.add_n([tf.reduce_mean(tf.square(tf.cast(output, tf.float32) + 1.0)) for output in given])
     gradients = tape.gradient(loss, kernels)
+    model.set_weights(weights)  # statistics have moved
     return [
         Signs(layer.name, float(np.mean(value >= 0)), float(np.abs(value).max()), _is_any(gradient))
         for layer, value, gradient in zip(convolutions, (_array(one) for one in read), gradients, strict=True)

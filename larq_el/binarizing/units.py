@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from larq_el._keras import Layer, Tensor, tf
+from larq_el._keras import Layer, Tensor, keras, tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.analysis import Surroundings
-from larq_el.binarizing.graph import Call, Graph, Value, is_tensor
+from larq_el.binarizing.graph import LONGEST, Call, Graph, Value, is_tensor
+from larq_el.errors import UserError, first_line
 from larq_el.zoo.methods import Unit
 from larq_el.zoo.steps import Conv, pair
 from larq_el.zoo.steps.norms import batch_norm
@@ -200,7 +201,7 @@ def build_units(placements: list[Placement], pad_values: float) -> None:
     for placement in placements:
         make = _maker(placement, pad_values)
         for call in placement.calls:
-            call.make, call.args, call.kwargs = make, (call.inputs[0],), {}
+            call.compute_by(make)
 
 
 def _maker(placement: Placement, pad_values: float) -> Callable[[Tensor], Tensor]:
@@ -209,11 +210,26 @@ def _maker(placement: Placement, pad_values: float) -> Callable[[Tensor], Tensor
     def make(x: Tensor) -> Tensor:
         if built:
             return _again(*built[0], x)
-        read = batch_norm(x, f"{placement.conv.name}_input_bn") if placement.normalized else x
-        built.append((x, conv_unit(read, placement.conv, placement.unit, pad_values)))
+        built.append((x, _built(x, placement, pad_values)))
         return built[0][1]
 
     return make
+
+
+def _built(x: Tensor, placement: Placement, pad_values: float) -> Tensor:
+    """A unit at its place, of the float convolution's precision."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(placement.layer.dtype_policy)
+    try:
+        read = batch_norm(x, f"{placement.conv.name}_input_bn") if placement.normalized else x
+        return conv_unit(read, placement.conv, placement.unit, pad_values)
+    except ValueError as error:  # a layer of the method's that cannot stand here
+        raise UserError(
+            f"the unit of layer {placement.conv.name!r} cannot be built: {first_line(error)[:LONGEST]}; keep the layer "
+            "in full precision, or choose another method."
+        ) from error
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
 
 
 def _again(x: Tensor, y: Tensor, other: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from larq_el.errors import UserError
 )
 @click.option("--no-links", is_flag=True, help="Without Elastic-Links, to see what they are worth.")
 @click.option("--no-centre", is_flag=True, help="Without BatchNorms before signs that would nearly all be the same.")
+@click.option("--pad-values", type=click.Choice(("0", "1")), default="0", help="What binary convolutions pad with.")
 @click.option("--latent-scale", type=float, help="Largest magnitude of each latent kernel.  [default: 0.1]")
 @click.option("--weights", help="A weights file to load into the model first.")
 @options.model_shape
@@ -43,6 +44,7 @@ def command(
     depthwise: str,
     no_links: bool,
     no_centre: bool,
+    pad_values: str,
     latent_scale: float | None,
     weights: str | None,
     imports: tuple[str, ...],
@@ -70,6 +72,7 @@ def command(
         "depthwise": depthwise,
         "links": not no_links,
         "centre": not no_centre,
+        "pad_values": float(pad_values),
         "latent_scale": LATENT_SCALE if latent_scale is None else latent_scale,
     }
     with Line(as_json) as line:

@@ -25,6 +25,7 @@ class ActivationScale(keras.layers.Layer):
         kernel_size: size of the window in pixels, that of the convolution; one number or (height, width).
         strides: the convolution's stride in pixels, likewise.
         padding: "same" (pixels outside count as 0, as in the convolution) or "valid".
+        dilation_rate: the convolution's dilation in pixels, one number or (height, width).
         stop_gradient: treat K as a constant in the backward pass, as BMXNet's implementation of XNOR-Net does.
 
     # Input shape
@@ -34,7 +35,8 @@ class ActivationScale(keras.layers.Layer):
         (N, H', W', 1), H' and W' the convolution's output sizes.
 
     # Raises
-        ValueError: where `kernel_size` or `strides` is not a positive integer or two, or `padding` is another word.
+        ValueError: where `kernel_size`, `strides` or `dilation_rate` is not a positive integer or two, or `padding` is
+            another word.
 
     # References
         [XNOR-Net](https://arxiv.org/abs/1603.05279), section 3.2;
@@ -47,10 +49,11 @@ class ActivationScale(keras.layers.Layer):
         strides: int | tuple[int, int] = 1,
         padding: str = "same",
         stop_gradient: bool = False,
+        dilation_rate: int | tuple[int, int] = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("kernel_size", kernel_size), ("strides", strides)):
+        for name, value in (("kernel_size", kernel_size), ("strides", strides), ("dilation_rate", dilation_rate)):
             if not all(isinstance(size, int | np.integer) and size >= 1 for size in _pair(value)):
                 raise ValueError(f"ActivationScale: {name} must be a positive integer (pixels) or two, got {value!r}.")
         if padding not in ("same", "valid"):
@@ -59,6 +62,7 @@ class ActivationScale(keras.layers.Layer):
         self.strides = strides
         self.padding = padding
         self.stop_gradient = stop_gradient
+        self.dilation_rate = dilation_rate
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """K of `inputs`. What training computes is the same in fewer passes over memory."""
@@ -71,13 +75,15 @@ class ActivationScale(keras.layers.Layer):
         if max(window) > 1:
             # a convolution and not an average pool: that divides by the number of pixels inside the image at the border
             box = tf.fill([*window, 1, 1], tf.cast(1.0 / (window[0] * window[1]), scale.dtype))
-            scale = tf.nn.conv2d(scale, box, strides, self.padding.upper())
+            dilation = _pair(self.dilation_rate)
+            scale = tf.nn.conv2d(scale, box, strides, self.padding.upper(), dilations=dilation)
         return tf.stop_gradient(scale) if self.stop_gradient else scale
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(N, H', W', 1)."""
         batch, *sizes, _ = tf.TensorShape(input_shape).as_list()
-        borders = [0 if self.padding == "same" else size - 1 for size in _pair(self.kernel_size)]
+        windows = zip(_pair(self.kernel_size), _pair(self.dilation_rate), strict=True)
+        borders = [0 if self.padding == "same" else (size - 1) * dilation for size, dilation in windows]
         out = [
             None if size is None else -(-(size - border) // stride)
             for size, border, stride in zip(sizes, borders, _pair(self.strides), strict=True)
@@ -92,6 +98,7 @@ class ActivationScale(keras.layers.Layer):
             "strides": self.strides,
             "padding": self.padding,
             "stop_gradient": self.stop_gradient,
+            "dilation_rate": self.dilation_rate,
         }
 
 

@@ -45,11 +45,11 @@ def test_first_last_gates_and_dense_layers_stay_float():
         "squeeze": "",
         "excite": "",
         "second": "wider",
-        "segments": "",
+        "segments_logits": "",
     }
     assert found["stem"].why == "the first convolution: it reads the image"
     assert found["squeeze"].why == found["excite"].why == "behind a global pooling: a gate's or a classifier's"
-    assert found["segments"].why == "the last convolution: a classifier"
+    assert found["segments_logits"].why == "the last convolution: a classifier"
 
 
 def test_the_last_convolution_of_a_feature_extractor_is_binary():
@@ -160,7 +160,8 @@ def test_relus_go_where_they_reach_a_sign_and_stay_elsewhere():
     x = layers.Conv2DTranspose(32, 2, name="up")(x)
     x = layers.ReLU(name="before_head")(layers.Conv2D(32, 1, name="five")(x))
     plan = binarize(classified(image, x), plan=True)
-    assert set(plan.dropped) == {"before_pool", "joined", "tf.nn.relu", "before_head"}
+    assert set(plan.dropped) == {"before_pool", "joined", "tf.nn.relu"}
+    assert plan.before_head == ("before_head",)
     # between a convolution and its BatchNorm it does no harm, and becomes a step of the unit
     assert {layer.name: layer.steps for layer in plan.layers}["one"] == ("centre", "conv", "relu", "norm", "link")
     made = binarize(classified(image, x))

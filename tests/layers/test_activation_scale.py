@@ -124,8 +124,8 @@ def test_a_saved_model_computes_the_same(tmp_path):
     np.testing.assert_array_equal(loaded(x), model(x))
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, (3, 3), None])
-@pytest.mark.parametrize("name", ["kernel_size", "strides"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, (3, 3, 3), (3, 0), None])
+@pytest.mark.parametrize("name", ["kernel_size", "strides", "dilation_rate"])
 def test_a_size_that_is_not_a_positive_integer_is_refused(name, value):
     with pytest.raises(ValueError, match=rf"ActivationScale: {name} must be a positive integer \(pixels\) or two, got"):
         ActivationScale(**{name: value})

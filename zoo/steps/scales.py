@@ -19,6 +19,7 @@ def k(y: Tensor, site: Site) -> Tensor:
         conv.kernel_size,
         conv.strides,
         padding=conv.padding,
+        dilation_rate=conv.dilation,
         stop_gradient=site.unit.constant_k,
         name=f"{conv.name}_scale",
     )(site.conv_input)
