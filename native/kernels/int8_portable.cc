@@ -5,10 +5,29 @@ namespace larq_el {
 namespace {
 
 typedef int16_t Products __attribute__((vector_size(16)));
-typedef int32_t Sums __attribute__((vector_size(32)));
+typedef int32_t Vector __attribute__((vector_size(16)));
+typedef uint32_t Lanes __attribute__((vector_size(16)));
 
 constexpr int kMr = 2;
 constexpr int kStrip = 8;  // channels that are computed together
+
+// Of a pixel, for the channels of a strip: a byte by a byte fits into 16 bits, two of which stand in a lane, the even
+// channel's below the odd one's as on little-endian machines.
+struct Sums {
+  Vector even;
+  Vector odd;
+
+  inline void add(Products products) {
+    even += (Vector)((Lanes)products << 16) >> 16;
+    odd += (Vector)products >> 16;
+  }
+  inline void store(int32_t* acc) const {
+    for (int c = 0; c < kStrip; c += 2) {
+      acc[c] = even[c / 2];
+      acc[c + 1] = odd[c / 2];
+    }
+  }
+};
 
 void run(const Tile& tile, int32_t* acc) {
   for (int first = 0; first < kBlock; first += kStrip) {
@@ -20,11 +39,10 @@ void run(const Tile& tile, int32_t* acc) {
       for (int k = 0; k < kWordChannels * tile.words; ++k, weights += kBlock) {
         Products w;
         memcpy(&w, weights, sizeof w);
-        // a byte by a byte fits into 16 bits
-        for (int m = 0; m < kMr; ++m) sums[m] += __builtin_convertvector(w * pixels[m][k], Sums);
+        for (int m = 0; m < kMr; ++m) sums[m].add(w * pixels[m][k]);
       }
     }
-    for (int m = 0; m < kMr; ++m) memcpy(acc + m * kBlock + first, &sums[m], sizeof sums[m]);
+    for (int m = 0; m < kMr; ++m) sums[m].store(acc + m * kBlock + first);
   }
 }
 

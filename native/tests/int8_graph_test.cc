@@ -68,6 +68,54 @@ void check_left(bool is_static, const char* what, const std::function<void(Int8G
   CHECK(!graph.claims(graph.conv), "claimed: %s", what);
 }
 
+// A binary convolution, an int8 one behind an average, their sum and its signs.
+struct Sum {
+  struct Result {
+    std::vector<float> sums;
+    std::vector<uint32_t> signs;
+  };
+
+  int batch = random_int(1, 2), height = random_int(1, 9), width = random_int(1, 9);
+  int channels = random_int(1, 70), outputs = random_int(2, 200), size = random_int(0, 1) ? 1 : 3;
+  std::vector<uint32_t> bits = random_words(batch * height * width), filter = random_words(outputs);
+  std::vector<int8_t> weights;
+  std::vector<float> values, constants;
+
+  Sum() {
+    for (int i = 0; i < outputs * size * size * channels; ++i) weights.push_back(random_int(-128, 127));
+    for (int i = 0; i < 4 * batch * height * width * channels; ++i) values.push_back(random_int(-1000, 1000) / 64.0f);
+    for (int c = 0; c < outputs; ++c) constants.push_back(random_int(1, 1000) / 512.0f);
+  }
+
+  // With the int8 convolution `stored`, as somebody else reads it too, or beside the binary one.
+  Result compute(const BinaryKernel& kernel, bool stored) const {
+    FakeRuntime runtime;
+    const std::vector<int> dims = {batch, height, width, outputs};
+    const int image = runtime.add_tensor(tfl::kFloat32, {batch, 2 * height, 2 * width, channels});
+    const int average = runtime.add_tensor(tfl::kFloat32, {batch, height, width, channels});
+    const int words = runtime.add_tensor(tfl::kInt32, {batch, height, width, 1});
+    const int binary = runtime.add_tensor(tfl::kFloat32, dims), int8 = runtime.add_tensor(tfl::kFloat32, dims);
+    const int sum = runtime.add_tensor(tfl::kFloat32, dims);
+    const int signs = runtime.add_tensor(tfl::kInt32, {batch, height, width, (outputs + 31) / 32});
+    const int constant = runtime.add_constant(tfl::kFloat32, {outputs}, constants);
+    const int packed = runtime.add_constant(tfl::kInt32, {outputs, 1, 1, 1}, filter);
+    const int bytes = runtime.add_constant(tfl::kInt8, {outputs, size, size, channels}, weights);
+    runtime.set_channel_scales(bytes, constants, false);
+    runtime.fill(image, values);
+    runtime.fill(words, bits);
+    runtime.add_node("LceBconv2d", {words, packed, constant, constant, -1}, {binary}, bconv_options({}));
+    runtime.add_builtin(tfl::kAveragePool2d, {image}, {average}, tfl::PoolParams{tfl::kValid, 2, 2, 2, 2, tfl::kNone});
+    runtime.add_builtin(tfl::kConv2d, {average, bytes, constant}, {int8},
+                        tfl::ConvParams{tfl::kSame, 1, 1, tfl::kReluActivation, 1, 1});
+    runtime.add_builtin(tfl::kAdd, {binary, int8}, {sum}, tfl::ArithmeticParams{});
+    runtime.add_node("LceQuantize", {sum}, {signs});
+    const std::vector<int> wanted = stored ? std::vector<int>{sum, signs, int8} : std::vector<int>{sum, signs};
+    CHECK(runtime.prepare(kernel, {image, words}, wanted, random_int(1, 3)), "%s", runtime.messages.last.c_str());
+    CHECK(runtime.invoke());
+    return {runtime.values<float>(sum), runtime.values<uint32_t>(signs)};
+  }
+};
+
 }  // namespace
 
 TEST(int8_convolutions_beside_the_delegate_are_claimed) {
@@ -162,6 +210,19 @@ TEST(averages_that_are_outputs_are_computed) {
     const std::vector<float> averages = graph.runtime.values<float>(graph.image);
     for (size_t i = 0; i < averages.size(); ++i) CHECK(averages[i] == (i % kChannels < 4 ? -1.0f : 1.0f));
     CHECK(graph.runtime.values<float>(graph.output).size() == 4 * kOutputs);
+  }
+}
+
+TEST(sums_with_a_convolution_beside_equal_those_with_a_stored_one) {
+  int count = 0;
+  const BinaryKernel* const* kernels = available_kernels(&count);
+  for (int round = 0; round < 30; ++round) {
+    const Sum problem;
+    for (int i = 0; i < count; ++i) {
+      const Sum::Result beside = problem.compute(*kernels[i], false), stored = problem.compute(*kernels[i], true);
+      CHECK(beside.sums == stored.sums && beside.signs == stored.signs, "%s: %d to %d channels, %dx%d",
+            kernels[i]->name, problem.channels, problem.outputs, problem.size, problem.size);
+    }
   }
 }
 

@@ -69,7 +69,7 @@ def test_an_unknown_isa_is_refused(flatbuffer):
 
 
 def test_an_unknown_option_is_refused():
-    with pytest.raises(UserError, match=r"'threads'; there are 'isa', 'fuse', 'int8' and 'profile'\.$"):
+    with pytest.raises(UserError, match=r"no option 'threads'; there are 'isa', 'fuse', 'int8' and 'profile'\.$"):
         load_delegate(threads="2")
 
 
