@@ -1,6 +1,6 @@
 """Does Elastic-Link do on concatenating networks what it does on ResNet? DenseNet and Inception on real images.
 
-    python benchmarks/binarize_training.py --runs DIR [--data-dir DIR] [--epochs 8] [--seeds 2] [--only NAME ...]
+    python benchmarks/binarize_training.py --runs DIR [--data-dir DIR] [--epochs 6] [--seeds 2] [--only NAME ...]
                                            [--output benchmarks/results]
 
 Each network is trained in float, binarized without links and binarized with Elastic-Link, from random weights, with
@@ -123,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps its data")
-    parser.add_argument("--epochs", type=int, default=8, help="of each training [8]")
+    parser.add_argument("--epochs", type=int, default=6, help="of each training [6]")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each network [2]")
     parser.add_argument("--only", action="append", choices=NETWORKS, help="may be given several times [all of them]")
     parser.add_argument("--output", type=Path, help="folder for the table [it is printed only]")
