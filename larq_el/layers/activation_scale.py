@@ -68,9 +68,7 @@ class ActivationScale(keras.layers.Layer):
         """K of `inputs`. What training computes is the same in fewer passes over memory."""
         window, strides = _pair(self.kernel_size), _pair(self.strides)
         if max(window) == 1 and max(strides) > 1:
-            # the slice's gradient takes three passes, the pool's a third of them
-            sliced = inputs[:, :: strides[0], :: strides[1]]
-            inputs = tf.nn.max_pool2d(inputs, 1, strides, "SAME") if training else sliced
+            inputs = _every(inputs, strides, training=bool(training))
         scale = _magnitude(inputs) if training else tf.reduce_mean(tf.abs(inputs), axis=-1, keepdims=True)
         if max(window) > 1:
             # a convolution and not an average pool: that divides by the number of pixels inside the image at the border
@@ -100,6 +98,11 @@ class ActivationScale(keras.layers.Layer):
             "stop_gradient": self.stop_gradient,
             "dilation_rate": self.dilation_rate,
         }
+
+
+def _every(x: Tensor, strides: tuple[int, int], *, training: bool) -> Tensor:
+    """The pixels that a stride leaves; the slice's gradient takes three passes over memory, the pool's a third of them."""
+    return tf.nn.max_pool2d(x, 1, strides, "SAME") if training else x[:, :: strides[0], :: strides[1]]
 
 
 def _pair(pixels: Any) -> tuple[Any, Any]:

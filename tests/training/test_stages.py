@@ -241,7 +241,8 @@ MODELS = {
 
 
 def test_every_recipe_is_tried():
-    assert MODELS.keys() == RECIPES.keys()
+    # the one for networks that are not of the zoo is tried by the story of docs/binarize.md
+    assert {*MODELS, "binarized"} == RECIPES.keys()
 
 
 @pytest.mark.slow
