@@ -101,7 +101,7 @@ class ActivationScale(keras.layers.Layer):
 
 
 def _every(x: Tensor, strides: tuple[int, int], *, training: bool) -> Tensor:
-    """The pixels that a stride leaves; the slice's gradient takes three passes over memory, the pool's a third of them."""
+    """The pixels that a stride leaves; a gradient of the slice takes three passes, one of the pool a third of them."""
     return tf.nn.max_pool2d(x, 1, strides, "SAME") if training else x[:, :: strides[0], :: strides[1]]
 
 
