@@ -60,7 +60,8 @@ bool Plan::add(const char* label, Op* op, const int* inputs, int inputs_count, c
 
 bool Plan::prepare(tfl::Context* context, const Reporter& report) {
   threads_ = context->recommended_num_threads;
-  threads_ = threads_ < 1 ? 1 : threads_ > kMaxThreads ? kMaxThreads : threads_;
+  const int most = processors() < kMaxThreads ? processors() : kMaxThreads;
+  threads_ = threads_ < 1 ? 1 : threads_ > most ? most : threads_;
   return read_inputs(context, report) && propagate(threads_, report) && lay_out(report) &&
          resize_outputs(context, report);
 }

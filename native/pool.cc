@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <sched.h>
 #include <time.h>
 
 namespace larq_el {
@@ -49,6 +50,12 @@ class Lock {
 };
 
 }  // namespace
+
+int processors() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
+  return kMaxThreads;  // there are more of them than the set holds
+}
 
 Pool* Pool::create() { return new Pool; }
 

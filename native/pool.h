@@ -13,6 +13,9 @@
 
 namespace larq_el {
 
+// How many processors this process may use: more threads than these only wait for each other.
+int processors();
+
 constexpr int kMaxThreads = 64;
 
 // Threads are started when they are first asked for. Iterations are handed out one by one, so that a thread that is

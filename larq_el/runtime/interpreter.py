@@ -34,7 +34,7 @@ class Interpreter:
 
     # Arguments
         flatbuffer_or_path: the bytes of a `.tflite` file, or its path.
-        num_threads: threads to compute with, 256 at most.
+        num_threads: threads to compute with, 256 at most; never more than there are processors.
         isa: kernels to use, one of `larq_el.runtime.available_isas()`; None for the fastest that this CPU can run.
 
     # Raises
@@ -238,10 +238,23 @@ def _with_delegate(content: bytes, num_threads: int, **options: str | None) -> t
         return _start(content, num_threads, delegate), delegate
 
 
+def processors() -> int:
+    """How many processors this process may use.
+
+    >>> 1 <= processors() <= os.cpu_count()
+    True
+    """
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux's
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
 def _start(content: bytes, num_threads: int, delegate: Any) -> Any:
     try:
         interpreter = stock_runtime().Interpreter(
-            model_content=content, num_threads=num_threads, experimental_delegates=[delegate]
+            # more threads than processors only wait for each other
+            model_content=content,
+            num_threads=min(num_threads, processors()),
+            experimental_delegates=[delegate],
         )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
