@@ -113,7 +113,8 @@ def converted(float_model: Any, made: Any, images: np.ndarray, folder: Path, run
     if conversion.report.lost:
         raise SystemExit(f"{len(conversion.report.lost)} convolutions are lost, {conversion.report.lost[0].reason}")
     conversion.save(folder / "binary.tflite")
-    step(float_model, images)  # a BatchNorm that has seen nothing lets values vanish, and int8's ranges with them
+    keep_up(float_model)  # a BatchNorm that has seen nothing lets values vanish, and int8's ranges with them
+    float_model(images, training=True)
     convert(float_model, float_ops="int8-static", samples=images, proof=False).save(folder / "int8.tflite")
     times = {"native": [], "stock": []}  # type: dict[str, list[float]]
     for _ in range(3):
@@ -131,12 +132,17 @@ def converted(float_model: Any, made: Any, images: np.ndarray, folder: Path, run
     }
 
 
-def step(model: Any, images: np.ndarray) -> None:
-    """One step of a training, with statistics that keep up at once."""
+def keep_up(model: Any) -> None:
+    """Lets each BatchNorm take its statistics from the next batch alone."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+
+
+def step(model: Any, images: np.ndarray) -> None:
+    """One step of a training."""
+    keep_up(model)
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)
     loss = model.train_on_batch(images, np.arange(len(images)))
     if not np.isfinite(loss):
         raise SystemExit(f"the loss is {loss}")
