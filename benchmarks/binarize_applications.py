@@ -175,11 +175,10 @@ def main() -> None:
     for name in args.only or SIZES:
         lines.append(row_of(name, args.runs))
         print(lines[-1], flush=True)
-    if args.output is not None:
-        os.makedirs(args.output, exist_ok=True)
-        write_atomically(
-            args.output / f"binarize-applications-{cpu_slug()}-1-thread.md", ("\n".join(lines) + "\n").encode()
-        )
+        if args.output is not None:  # after each: all of them take half an hour
+            os.makedirs(args.output, exist_ok=True)
+            path = args.output / f"binarize-applications-{cpu_slug()}-1-thread.md"
+            write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -126,6 +126,15 @@ def test_a_sign_behind_a_max_pool_is_centred_and_its_link_is_not():
     assert not any("centre" in layer.name for layer in binarize(model, centre=False).layers)
 
 
+def test_k_of_a_centred_sign_reads_what_the_link_reads():
+    model = network(
+        layers.BatchNormalization(), layers.MaxPooling2D(3, name="pool"), layers.Conv2D(32, 1, name="middle")
+    )
+    made = binarize(model)
+    assert made.get_layer("middle_scale").input is made.get_layer("pool").output
+    assert made.get_layer("middle_conv").input is made.get_layer("middle_centre").output
+
+
 def test_a_branch_that_would_carry_its_sums_other_operand_loses_a_link():
     image = keras.Input((16, 16, 3))
     x = layers.Conv2D(32, 3, padding="same", name="stem")(image)

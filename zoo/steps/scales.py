@@ -15,6 +15,8 @@ REDUCTION = 8
 def k(y: Tensor, site: Site) -> Tensor:
     """K, the scale of the activations (equation 3)."""
     conv = site.conv
+    # of a sign that is centred K stays what it is without: the centred values themselves are then never stored
+    x = site.unit_input if "centre" in site.unit.steps else site.conv_input
     scale = ActivationScale(
         conv.kernel_size,
         conv.strides,
@@ -22,7 +24,7 @@ def k(y: Tensor, site: Site) -> Tensor:
         dilation_rate=conv.dilation,
         stop_gradient=site.unit.constant_k,
         name=f"{conv.name}_scale",
-    )(site.conv_input)
+    )(x)
     return keras.layers.Multiply(name=f"{conv.name}_scaled")([y, scale])
 
 
