@@ -31,8 +31,9 @@ bool Fuser::run(bool partition) {
   for (int position = 0; position < graph_.size(); ++position) {
     if (!start_from_conv(position, partition)) return false;
   }
-  for (int position = 0; partition && position < graph_.size(); ++position) {
-    if (!takes(position) && !start_from_memory(position)) return false;
+  for (int position = 0; position < graph_.size(); ++position) {
+    if (takes(position) || !(partition || is_shifted_sign(graph_.node(position)))) continue;
+    if (!start_from_memory(position)) return false;
   }
   for (int position = 0; position < graph_.size(); ++position) {
     const FusionNode& node = graph_.node(position);
@@ -263,6 +264,16 @@ void Fuser::take_pool(int tensor) {
 }
 
 // What was claimed behind a convolution that stands in another partition.
+// A sum with a constant that signs alone are taken of: left to the runtime, it would cut the graph before each sign.
+bool Fuser::is_shifted_sign(const FusionNode& node) const {
+  if (node.kind != Kind::kAdd || node.inputs_count != 2) return false;
+  int count = 0;
+  const bool constant = graph_.constant<float>(node.inputs[0], tfl::kFloat32, &count) != nullptr ||
+                        graph_.constant<float>(node.inputs[1], tfl::kFloat32, &count) != nullptr;
+  const int reader = graph_.only_reader(node.output);
+  return constant && reader >= 0 && graph_.node(reader).kind == Kind::kQuantize;
+}
+
 bool Fuser::start_from_memory(int position) {
   const FusionNode& node = graph_.node(position);
   for (int i = 0; i < node.inputs_count && i < 2; ++i) {

@@ -99,6 +99,7 @@ class Fuser {
   bool scaled(int* tensor, float* scale, int* node) const;
   void take_pool(int tensor);
 
+  bool is_shifted_sign(const FusionNode& node) const;
   bool start_from_memory(int position);
   bool attach_forms();
   bool attach(const Form& form);
