@@ -3,7 +3,7 @@
     python benchmarks/binarize_applications.py [--only NAME ...] [--runs 30] [--output benchmarks/results]
 
 Each is built untrained for 1000 classes at its own image size, binarized with Elastic-Link, takes a training step, is
-saved and loaded, converted with int8 rest (float32 where the proof finds int8 too coarse) and proven against Keras layer
+saved and loaded, converted with int8 rest (float32 where the proof finds int8 too coarse), proven against Keras layer
 by layer, and runs natively; its float original runs beside it as int8 in the stock runtime, one thread, in turn in one
 process. Each has a process of its own, and a failure is named in the table.
 """
