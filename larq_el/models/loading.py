@@ -3,12 +3,14 @@
 import os
 import tempfile
 from collections.abc import Collection, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from larq_el.errors import UserError, first_line
 from larq_el.models.causes import cause
 from larq_el.models.custom_objects import import_custom_objects
+from larq_el.models.safety.allowed import CLASSES
 from larq_el.models.safety.checked_copy import check_weights_file, checked_copy
 from larq_el.models.safety.variables import bounded_variables
 from larq_el.models.source import check_file, check_source
@@ -109,12 +111,23 @@ def _load_copy(path: Path) -> Any:
     from larq_el._keras import keras
     from larq_el.quantizers import REGISTERED
 
-    # in an .h5 file Keras looks for a layer's quantizer by the bare name of its class
-    with keras.utils.custom_object_scope({own.__name__: own for own in REGISTERED}):
+    # in an .h5 file Keras looks for a layer's quantizer, and layers of its own networks, by the bare name of a class
+    known = {own.__name__: own for own in REGISTERED} | _layers_of_applications()
+    with keras.utils.custom_object_scope(known):
         model = keras.models.load_model(path, compile=False)
     if not isinstance(model, keras.Model):
         raise TypeError(f"it holds a {type(model).__name__}")
     return model
+
+
+def _layers_of_applications() -> dict[str, Any]:
+    """Layers that networks of `tf.keras.applications` bring, and Keras does not find by itself."""
+    found = {}
+    for module, names in CLASSES.items():
+        if module.startswith("keras.src.applications."):
+            code = import_module(f"tf_{module}")
+            found |= {name: getattr(code, name) for name in names}
+    return found
 
 
 def _load_weights(model: Any, weights: str) -> None:

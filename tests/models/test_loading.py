@@ -123,3 +123,17 @@ def test_every_kind_of_model_loads(name, suffix, tmp_path):
     loaded = load_model(save(model, tmp_path / f"model.{suffix}"))
     image = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(loaded.predict(image, verbose=0), model.predict(image, verbose=0))
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_layers_that_networks_of_keras_bring_are_known(tmp_path, suffix):
+    from tf_keras.src.applications.convnext import LayerScale, StochasticDepth
+    from tf_keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    image = keras.Input((4, 4, 3))
+    x = CustomScaleLayer(0.5)([image, StochasticDepth(0.1)(LayerScale(0.5, 3)(image))])
+    model = keras.Model(image, x)
+    model.save(tmp_path / f"m.{suffix}")
+    ones = np.ones((1, 4, 4, 3), np.float32)
+    np.testing.assert_array_equal(load_model(tmp_path / f"m.{suffix}")(ones), model(ones))

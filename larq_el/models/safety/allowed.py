@@ -73,6 +73,9 @@ CLASSES = {
     # Keras exports these under no name of its own
     "keras.src.engine.functional": ["Functional"],
     "keras.src.layers.core.tf_op_layer": ["SlicingOpLambda", "TFOpLambda"],
+    # of networks of keras.applications
+    "keras.src.applications.convnext": ["LayerScale", "StochasticDepth"],
+    "keras.src.applications.inception_resnet_v2": ["CustomScaleLayer"],
     "larq.layers": LARQ_LAYERS,
     "larq.quantizers": QUANTIZERS,
     "larq.constraints": LARQ_CONSTRAINTS,
