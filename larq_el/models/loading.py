@@ -122,7 +122,7 @@ def _load_copy(path: Path) -> Any:
 
 def _layers_of_applications() -> dict[str, Any]:
     """Layers that networks of `tf.keras.applications` bring, and Keras does not find by itself."""
-    found = {}
+    found: dict[str, Any] = {}
     for module, names in CLASSES.items():
         if module.startswith("keras.src.applications."):
             code = import_module(f"tf_{module}")
