@@ -13,7 +13,7 @@ from typing import Any
 
 from larq_el._keras import Layer, Model, keras
 from larq_el.errors import UserError, closest
-from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution, leaf_layers
+from larq_el.introspection import convolutions, has_binary_kernel, is_binary_convolution, kernels_of, leaf_layers
 from larq_el.layers import ElasticLink
 
 COUNTING_RULES = {
@@ -112,7 +112,7 @@ def complexity(model: Model) -> Complexity:
 
 def _count(layer: Layer) -> LayerComplexity:
     parameters = layer.count_params()
-    kernels = [kernel for name in _KERNELS if (kernel := getattr(layer, name, None)) is not None]
+    kernels = kernels_of(layer)
     binary_parameters = sum(prod(kernel.shape) for kernel in kernels) if has_binary_kernel(layer) else 0
     bits = binary_parameters * getattr(getattr(layer, "kernel_quantizer", None), "count", 1)
     return LayerComplexity(
@@ -124,10 +124,6 @@ def _count(layer: Layer) -> LayerComplexity:
         binary=is_binary_convolution(layer),
         bytes=bits / 8 + 4 * (parameters - binary_parameters),
     )
-
-
-_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-"""Attributes of Keras layers that hold what is multiplied with the input."""
 
 
 def _macs(layer: Layer, kernels: list[Any]) -> int:

@@ -1,5 +1,6 @@
 """What a Keras model is made of: its layers, and which of them are binary."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from larq_el._keras import Layer, Model, Tensor, keras, lq
@@ -79,6 +80,19 @@ def convolutions(layer: Layer) -> int:
     return getattr(layer, "convolutions", 1)
 
 
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+"""Attributes of Keras layers that hold what is multiplied with the input."""
+
+
+def kernels_of(layer: Layer) -> list[Any]:
+    """What a layer multiplies its input with: none, one, or two of a separable convolution.
+
+    # Arguments
+        layer: a built Keras layer.
+    """
+    return [kernel for name in KERNELS if (kernel := getattr(layer, name, None)) is not None]
+
+
 def leaf_layers(model: Model) -> list[Any]:
     """The layers of a model and of the models inside it, in order.
 
@@ -117,8 +131,19 @@ def _is_window_beyond_image(layer: Layer) -> bool:
         return False
     if layer.padding != "same" or layer.pad_values != 0 or layer.data_format != "channels_last":
         return False
-    windows = [(size - 1) * factor + 1 for size, factor in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    borders = [(size - 1) * factor for size, factor in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
     shapes = [layer.get_input_shape_at(node)[1:3] for node in range(len(layer.inbound_nodes))]
-    return any(
-        size is not None and size < window for shape in shapes for size, window in zip(shape, windows, strict=True)
-    )
+    return any(is_beyond(shape, borders) for shape in shapes)
+
+
+def is_beyond(sizes: Sequence[int | None], borders: Sequence[int]) -> bool:
+    """Whether a window is higher or wider than an image.
+
+    # Arguments
+        sizes: height and width of the image, None where unknown.
+        borders: by how many pixels the window is higher and wider than one pixel.
+
+    >>> is_beyond((2, 8), (2, 2)), is_beyond((3, None), (2, 2))
+    (True, False)
+    """
+    return any(size is not None and size <= border for size, border in zip(sizes, borders, strict=True))

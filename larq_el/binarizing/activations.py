@@ -43,15 +43,15 @@ def settle_activations(graph: Graph, units: Mapping[Call, Unit], method: Method)
     signs = _reaching_signs(around, units)
     swaps: dict[Value, Value] = {}
     # the graph changes below, and its surroundings with it: all of them are asked first
-    in_unit = {call for call in graph.calls if operators.is_relu(call) and _has_own(call, units)}
     relus = [call for call in graph.calls if operators.is_relu(call)]
+    in_unit = {call for call in relus if _has_own(call, units)}
     in_the_way = {call for call in relus if call.output in signs}
     before_head = {call for call in relus if _is_before_head(call, around, units, method)}
-    norms = {call: _norm_to_precede(call, around, method) for call in in_the_way}
-    for call in in_the_way:
-        given = call.output in values_in(graph.outputs)
-        if given or not _signs_alone(call.output, around, units, signs):
-            norms[call] = None  # somebody wants it where it is
+    norms = {
+        call: _norm_to_precede(call, around, method)
+        for call in in_the_way
+        if _signs_alone(call.output, around, units, signs)
+    }
     for call in graph.calls:
         if operators.is_exact_gelu(call):
             call.compute_by(_tanh_gelu)
@@ -121,7 +121,7 @@ def _settle_relu(
 def _norm_to_precede(relu: Call, around: Surroundings, method: Method) -> Call | None:
     """The BatchNorm of a MobileNet's float convolution that a ReLU stands behind, where the method has it before it."""
     down = method.units.get("depthwise_down")
-    norm = relu.inputs[0].producer if operators.is_relu(relu) else None
+    norm = relu.inputs[0].producer
     if norm is None or not operators.is_batch_norm(norm) or around.only_reader(norm.output) is not relu:
         return None
     conv = norm.inputs[0].producer
@@ -138,7 +138,6 @@ def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Val
 
     What a pool or the like gives to signs and to others alike is not among them: the others want it as it is.
     """
-    given = set(values_in(around.graph.outputs))
     found: set[Value] = set()
     for call in reversed(around.graph.calls):
         outputs = values_in(call.outputs)
@@ -146,7 +145,7 @@ def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Val
             found.add(call.inputs[0])
         elif any(value in found for value in outputs):
             moves = operators.is_moving(call) or operators.is_merging(call)
-            if moves and any(value in given or not _signs_alone(value, around, units, found) for value in outputs):
+            if moves and not all(_signs_alone(value, around, units, found) for value in outputs):
                 continue
             if moves or operators.is_relu(call) or operators.is_sum(call):
                 found.update(call.inputs)
@@ -156,8 +155,8 @@ def _reaching_signs(around: Surroundings, units: Mapping[Call, Unit]) -> set[Val
 
 
 def _signs_alone(value: Value, around: Surroundings, units: Mapping[Call, Unit], signs: set[Value]) -> bool:
-    """Whether nothing that reads a value wants it as it is."""
-    return all(_takes_raw(reader, units, signs) for reader in around.consumers[value])
+    """Whether nothing that reads a value wants it as it is, and neither does who called the model."""
+    return value not in around.given and all(_takes_raw(reader, units, signs) for reader in around.consumers[value])
 
 
 def _takes_raw(reader: Call, units: Mapping[Call, Unit], signs: set[Value]) -> bool:
@@ -180,10 +179,10 @@ def _is_before_head(call: Call, around: Surroundings, units: Mapping[Call, Unit]
     """Whether a ReLU stands between the last binary convolution and dense classifiers, where the method has none."""
     if "relu" in method.head or not _is_of_binary(call.inputs[0], units):
         return False
-    stack, given = [call.output], set(values_in(around.graph.outputs))
+    stack = [call.output]
     while stack:
         value = stack.pop()
-        if value in given:
+        if value in around.given:
             return False
         for reader in around.consumers[value]:
             if operators.is_global_pool(reader) or operators.is_moving(reader) or operators.is_flatten(reader):

@@ -1,6 +1,5 @@
 """What a convolution's surroundings say: which convolutions are the first, the last, a gate's, a shortcut's."""
 
-from collections.abc import Callable
 from functools import cached_property
 
 from larq_el.binarizing import operators
@@ -12,11 +11,16 @@ class Surroundings:
 
     # Arguments
         graph: in canonical form.
+
+    # Attributes
+        consumers: the calls that read a value.
+        given: the values that the model gives.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.consumers = graph.consumers()
+        self.given = set(values_in(graph.outputs))
         self._position = {call: index for index, call in enumerate(graph.calls)}
 
     @cached_property
@@ -47,26 +51,14 @@ class Surroundings:
         return sum(1 << self._position[call] for call in self.graph.calls if operators.is_depthwise(call.layer))
 
     @cached_property
-    def _convolved_after(self) -> set[Call]:
-        """The calls behind which a convolution follows."""
-        return self._followed_by(operators.is_any_convolution)
-
-    @cached_property
     def _weighted_after(self) -> set[Call]:
         """The calls behind which a convolution or a dense layer follows."""
-        return self._followed_by(operators.has_kernel)
-
-    def _followed_by(self, is_one: Callable[[Call], bool]) -> set[Call]:
         found: set[Call] = set()
         for call in reversed(self.graph.calls):
             following = [reader for value in values_in(call.outputs) for reader in self.consumers[value]]
-            if any(reader in found or is_one(reader) for reader in following):
+            if any(reader in found or operators.has_kernel(reader) for reader in following):
                 found.add(call)
         return found
-
-    def convolves_after(self, call: Call) -> bool:
-        """Whether a convolution follows a call."""
-        return call in self._convolved_after
 
     def is_first(self, call: Call) -> bool:
         """Whether no convolution stands before this one, but for depthwise ones that are as early."""
@@ -84,8 +76,7 @@ class Surroundings:
         found: set[Value] = set()
         for call in self.graph.calls:
             inputs = call.inputs
-            pooled = operators.is_global_pool(call) or (bool(inputs) and all(value in found for value in inputs))
-            if pooled:
+            if operators.is_global_pool(call) or (inputs and all(value in found for value in inputs)):
                 found.update(values_in(call.outputs))
         return found
 
@@ -128,4 +119,9 @@ class Surroundings:
     def only_reader(self, value: Value) -> Call | None:
         """The call that reads a value, where there is one alone and the value is no output."""
         readers = self.consumers[value]
-        return readers[0] if len(readers) == 1 and value not in values_in(self.graph.outputs) else None
+        return readers[0] if len(readers) == 1 and value not in self.given else None
+
+    def norm_behind(self, call: Call) -> Call | None:
+        """The BatchNorm that alone reads what a call gives."""
+        reader = self.only_reader(call.output)
+        return reader if reader is not None and operators.is_batch_norm(reader) else None

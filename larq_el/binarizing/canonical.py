@@ -4,7 +4,6 @@ Separable convolutions are split; a dense layer on each pixel is a 1x1; a convol
 depthwise; an activation inside a convolution stands behind it. Each of these computes what it did.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,6 @@ import numpy as np
 from larq_el._keras import Layer, keras
 from larq_el.binarizing import operators
 from larq_el.binarizing.graph import Call, Graph, call_after, config_of, unused, values_in
-
-Rewrite = Callable[[Layer, str], list[Layer] | None]
-"""From a layer and its name to the layers that take its place, in order, with weights."""
 
 
 def canonical(graph: Graph, kept: set[Layer]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from larq_el._keras import keras
 from larq_el.binarizing import operators
 from larq_el.binarizing.graph import Call, Graph, Value
-from larq_el.binarizing.units import Placement
+from larq_el.binarizing.units import Placement, by_call
 
 Carried = dict[Value, frozenset[Value]]
 
@@ -20,7 +20,7 @@ def unlink_doubles(graph: Graph, placements: list[Placement]) -> None:
         graph: with the placements' calls in it.
         placements: changed in place.
     """
-    of_call = {call: placement for placement in placements for call in placement.calls}
+    of_call = by_call(placements)
     while (double := _first_double(graph, of_call)) is not None:
         double.without_link()
         double.notes.append("no link: a sum behind it adds its input already")

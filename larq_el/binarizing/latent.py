@@ -4,7 +4,6 @@ import numpy as np
 
 from larq_el._keras import Layer, Model, tf
 from larq_el.binarizing.units import Placement
-from larq_el.zoo.steps import CONVOLVING
 
 LATENT_SCALE = 0.1
 """Largest magnitude of a latent kernel. Those that fill the clipping range [-1, 1] hardly ever change their signs."""
@@ -27,9 +26,7 @@ def start_from_float(model: Model, placements: list[Placement], latent_scale: fl
         kernel = np.reshape(placement.layer.get_weights()[0], conv.get_weights()[0].shape)
         largest = np.abs(kernel).max()
         conv.set_weights([kernel * (latent_scale / largest if largest > 0 else 1.0), *conv.get_weights()[1:]])
-        steps = placement.unit.steps
-        convolution = next(index for index, step in enumerate(steps) if step in CONVOLVING)
-        if "norm" in steps[convolution:]:
+        if "norm" in placement.behind_conv:
             _start_norm(model.get_layer(f"{placement.conv.name}_bn"), placement.norm, _variance(conv))
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from larq_el._keras import Tensor, keras, tf
 from larq_el.binarizing import operators
 from larq_el.binarizing.graph import Call, Graph, Value, values_in
-from larq_el.binarizing.units import Placement
+from larq_el.binarizing.units import Placement, by_call
 from larq_el.layers.elastic_link import gamma_init
-from larq_el.zoo.steps import CONVOLVING, pair
+from larq_el.zoo.steps import pair
 
 SAME_SIGN = 0.9
 """Share of equal signs from which on they are centred."""
@@ -67,7 +67,7 @@ def settle_inputs(graph: Graph, placements: list[Placement]) -> None:
         graph: with the placements' calls in it.
         placements: changed in place, and noted.
     """
-    of_call = {call: placement for placement in placements for call in placement.calls}
+    of_call = by_call(placements)
     found: dict[Value, Moments] = {value: UNIT for value, _ in graph.inputs}
     for call in graph.calls:
         if call in of_call:
@@ -87,9 +87,7 @@ def _settle(placement: Placement, read: Moments) -> bool:
             placement.normalized = True
             placement.notes.append(f"its input is normalized: it would be some {read.magnitude:.0f}, and grow")
         return True
-    steps = placement.unit.steps
-    first = next(index for index, step in enumerate(steps) if step in CONVOLVING)
-    if {"norm", "centre"} & set(steps[:first]):
+    if {"norm", "centre"} & set(placement.before_conv):
         return False
     if not 1 - SAME_SIGN < read.share < SAME_SIGN:
         placement.centred()

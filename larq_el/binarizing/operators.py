@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from larq_el._keras import Layer, keras, lq, tf
-from larq_el.binarizing.graph import Call, Value, values_in
+from larq_el.binarizing.graph import Call, Value
 
 _layers = keras.layers
 
@@ -161,7 +161,7 @@ def is_any_convolution(call: Call) -> bool:
 
 def has_kernel(call: Call) -> bool:
     """Whether a call is a convolution or a dense layer."""
-    return is_any_convolution(call) or isinstance(call.layer, _layers.Dense)
+    return is_any_convolution(call) or is_dense(call)
 
 
 def is_dense(call: Call) -> bool:
@@ -223,4 +223,4 @@ def is_elementwise(call: Call) -> bool:
         "math.truediv",
         "math.subtract",
     )
-    return known and len(call.inputs) == 1 and call.inputs[0].shape == values_in(call.outputs)[0].shape
+    return known and len(call.inputs) == 1 and call.inputs[0].shape == call.output.shape

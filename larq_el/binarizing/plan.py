@@ -7,7 +7,8 @@ from typing import Any
 from larq_el.binarizing import operators
 from larq_el.binarizing.activations import Moves
 from larq_el.binarizing.graph import Call
-from larq_el.binarizing.units import Placement
+from larq_el.binarizing.units import Placement, by_call
+from larq_el.introspection import kernels_of
 from larq_el.tables import Parts, Shown, Table
 
 OF_RUNTIMES = {
@@ -142,7 +143,7 @@ def plan_of(
         placements: the units of the others.
         moves: of activations.
     """
-    of_call = {call: placement for placement in placements for call in placement.calls}
+    of_call = by_call(placements)
     uses: dict[int, list[Call]] = {}
     for call in calls:
         uses.setdefault(id(call.layer), []).append(call)
@@ -153,7 +154,7 @@ def plan_of(
 
 def _layer(calls: list[Call], reasons: dict[Call, str], placement: Placement | None) -> LayerPlan:
     call = calls[0]
-    size = sum(prod(kernel.shape) for kernel in _kernels(call))
+    size = _weights(call)
     why = reasons.get(call, "a dense layer") if placement is None else "; ".join(_notes(placement))
     return LayerPlan(
         name=call.name,
@@ -173,11 +174,9 @@ def _notes(placement: Placement) -> list[str]:
     return [*shared, *placement.notes, *([runtime] if runtime else [])]
 
 
-def _kernels(call: Call) -> list[Any]:
-    names = ("depthwise_kernel", "pointwise_kernel", "kernel")
-    layer = getattr(call.layer, "layer", call.layer)  # of a TimeDistributed
-    found = [getattr(layer, name, None) for name in names]
-    return [kernel for kernel in found if kernel is not None]
+def _weights(call: Call) -> int:
+    """How many there are in the kernels of a layer, or of the one inside a TimeDistributed."""
+    return sum(prod(kernel.shape) for kernel in kernels_of(getattr(call.layer, "layer", call.layer)))
 
 
 def _macs(calls: list[Call]) -> int | None:
@@ -188,7 +187,7 @@ def _macs(calls: list[Call]) -> int | None:
         sizes = [size for size in shape if size is not None]
         if len(sizes) < len(shape):
             return None
-        total += prod(sizes) * sum(prod(kernel.shape) for kernel in _kernels(call))
+        total += prod(sizes) * _weights(call)
     return total
 
 

@@ -141,9 +141,7 @@ def _follows_depthwise(call: Call) -> bool:
 
 
 def _has_relu_behind(call: Call, around: Surroundings) -> bool:
-    reader = around.only_reader(call.output)
-    if reader is not None and operators.is_batch_norm(reader):
-        reader = around.only_reader(reader.output)
+    reader = around.only_reader((around.norm_behind(call) or call).output)
     return reader is not None and operators.is_relu(reader)
 
 

@@ -1,9 +1,9 @@
 """Shortcuts as a method has them: one around each convolution, and the stride on an average pool."""
 
 from larq_el._keras import keras, tf
-from larq_el.binarizing import operators
+from larq_el.binarizing.analysis import Surroundings
 from larq_el.binarizing.canonical import rebuilt_layer
-from larq_el.binarizing.graph import Call, Graph, Value, call_after, unused
+from larq_el.binarizing.graph import Call, Graph, Value, call_after, config_of, unused
 from larq_el.binarizing.roles import Block
 
 
@@ -15,11 +15,10 @@ def one_for_each_convolution(graph: Graph, blocks: list[Block]) -> None:
         blocks: of the graph.
     """
     taken = {call.name for call in graph.calls}
-    for block in blocks:
-        value = block.first.output
-        readers = graph.consumers()[value]
-        if len(readers) == 1 and operators.is_batch_norm(readers[0]):
-            value = readers[0].output
+    around = Surroundings(graph)
+    # blocks share no call: what is changed for one leaves the surroundings of the others
+    ends = [(around.norm_behind(block.first) or block.first).output for block in blocks]
+    for block, value in zip(blocks, ends, strict=True):
         name = unused(f"{block.first.name.removesuffix('_conv')}_add", taken)
         taken.add(name)
         add = call_after(value, name, keras.layers.Add())
@@ -50,7 +49,7 @@ def pooled(graph: Graph, call: Call) -> str:
     name = unused(f"{call.name.removesuffix('_conv')}_pool", {other.name for other in graph.calls})
     pool = keras.layers.AveragePooling2D(strides, strides, padding="same")
     before = call_after(call.inputs[0], name, pool, tuple(pool.compute_output_shape(call.inputs[0].shape)))
-    config = {**call.layer.get_config(), "strides": 1}
+    config = {**config_of(call.layer), "strides": 1}
     call.layer = rebuilt_layer(call.layer, config, call.layer.get_weights(), call)
     call.args = (before.output,)
     graph.calls.insert(graph.calls.index(call), before)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larq_el._keras import Layer, Model, keras, tf
+from larq_el._keras import Model, keras, tf
 from larq_el.errors import UserError
-from larq_el.introspection import has_binary_input, has_binary_kernel, leaf_layers
+from larq_el.introspection import is_binary_convolution, kernels_of, leaf_layers
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def signs_of(model: Model, images: np.ndarray) -> list[Signs]:
     >>> len(found), all(signs.learns for signs in found)
     (24, True)
     """
-    convolutions = [layer for layer in leaf_layers(model) if has_binary_kernel(layer) and has_binary_input(layer)]
+    convolutions = [layer for layer in leaf_layers(model) if is_binary_convolution(layer)]
     if not convolutions:
         raise UserError(f"{model.name!r} has no binary convolution, and so no signs; give a binarized network.")
     outputs = [output for output in model.outputs if output.dtype.is_floating]
     probe = keras.Model(model.inputs, [[layer.get_input_at(0) for layer in convolutions], outputs])
-    kernels, weights = [_kernel(layer) for layer in convolutions], model.get_weights()
+    kernels, weights = [kernels_of(layer)[0] for layer in convolutions], model.get_weights()
     with tf.GradientTape() as tape:
         read, given = probe(images, training=True)
         # of no class in particular: a sum of probabilities would have no gradient
@@ -65,11 +65,6 @@ def signs_of(model: Model, images: np.ndarray) -> list[Signs]:
         Signs(layer.name, float(np.mean(value >= 0)), float(np.abs(value).max()), _is_any(gradient))
         for layer, value, gradient in zip(convolutions, (_array(one) for one in read), gradients, strict=True)
     ]
-
-
-def _kernel(layer: Layer) -> tf.Variable:
-    depthwise = getattr(layer, "depthwise_kernel", None)
-    return layer.kernel if depthwise is None else depthwise
 
 
 def _array(value: object) -> np.ndarray:

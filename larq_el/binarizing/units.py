@@ -10,8 +10,9 @@ from larq_el.binarizing import operators
 from larq_el.binarizing.analysis import Surroundings
 from larq_el.binarizing.graph import LONGEST, Call, Graph, Value, is_tensor
 from larq_el.errors import UserError, first_line
+from larq_el.introspection import is_beyond
 from larq_el.zoo.methods import Unit
-from larq_el.zoo.steps import Conv, pair
+from larq_el.zoo.steps import CONVOLVING, Conv, pair
 from larq_el.zoo.steps.norms import batch_norm
 from larq_el.zoo.unit import conv_unit
 
@@ -65,6 +66,20 @@ class Placement:
         return int(self.calls[0].inputs[0].shape[-1] or 0)
 
     @property
+    def before_conv(self) -> tuple[str, ...]:
+        """The steps before its convolution."""
+        return self.unit.steps[: self._conv_step]
+
+    @property
+    def behind_conv(self) -> tuple[str, ...]:
+        """The steps behind its convolution."""
+        return self.unit.steps[self._conv_step + 1 :]
+
+    @property
+    def _conv_step(self) -> int:
+        return next(index for index, step in enumerate(self.unit.steps) if step in CONVOLVING)
+
+    @property
     def is_identity_link(self) -> bool:
         """Whether it adds its input as it is."""
         same = self.conv.filters == self.channels and pair(self.conv.strides) == (1, 1)
@@ -86,7 +101,7 @@ class Placement:
             return
         for call in self.calls:
             sizes = call.inputs[0].shape[1:3]
-            if any(size is not None and size <= border for size, border in zip(sizes, self.conv.border, strict=True)):
+            if is_beyond(sizes, self.conv.border):
                 self.notes.append(
                     f"LCE's fast kernels fail on images of {sizes[0]}x{sizes[1]}, smaller than its window: take larger "
                     "ones, or pad_values=1"
@@ -96,6 +111,11 @@ class Placement:
     def without_link(self) -> None:
         """Takes the link away."""
         self.unit = replace(self.unit, steps=tuple(step for step in self.unit.steps if step not in LINKS))
+
+
+def by_call(placements: list[Placement]) -> dict[Call, Placement]:
+    """The placement of each call."""
+    return {call: placement for placement in placements for call in placement.calls}
 
 
 def place(graph: Graph, roles: Mapping[Call, str], units: Mapping[Call, Unit]) -> list[Placement]:
@@ -136,13 +156,11 @@ def _norm_behind(calls: list[Call], around: Surroundings, swaps: dict[Value, Val
 
 def _to_norm(call: Call, around: Surroundings) -> list[Call]:
     """The calls from behind a convolution to its BatchNorm, none where there is no such."""
+    if (norm := around.norm_behind(call)) is not None:
+        return [norm]
     reader = around.only_reader(call.output)
-    if reader is None:
-        return []
-    if operators.is_batch_norm(reader):
-        return [reader]
-    behind = around.only_reader(reader.output) if operators.is_relu(reader) else None
-    return [reader, behind] if behind is not None and operators.is_batch_norm(behind) else []
+    norm = around.norm_behind(reader) if reader is not None and operators.is_relu(reader) else None
+    return [] if reader is None or norm is None else [reader, norm]
 
 
 def _conv(layer: Layer, call: Call, name: str) -> Conv:
