@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from larq_el._keras import keras
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.errors import DifferenceError, UserError
 from larq_el.files import write_atomically
 
@@ -180,7 +180,7 @@ def main() -> None:
     if args.child is not None:
         print(json.dumps(one(args.child, args.runs)))
         return
-    header = "; ".join(f"{key}: {value}" for key, value in environment(1).items())
+    header = described(1)
     lines = ["# Networks of tf.keras.applications, binarized by larq_el.binarize", "", header, ""]
     lines += ["| network | px | " + " | ".join(COLUMNS.values()) + " |", "|---" * (2 + len(COLUMNS)) + "|"]
     for name in args.only or SIZES:

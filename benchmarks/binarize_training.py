@@ -8,7 +8,6 @@ equal epochs, on CIFAR-10. Finished runs in DIR are not run again, and begun one
 """
 
 import argparse
-import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,11 @@ from typing import Any
 
 import larq_el
 from larq_el._keras import keras
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.files import write_atomically
 from larq_el.training import load_dataset, resume_training, train
+from larq_el.training.run import MODEL, SETTINGS
+from larq_el.training.stage_folder import METRICS, read_rows
 from larq_el.zoo.recipes import RECIPES
 
 layers = keras.layers
@@ -84,9 +85,9 @@ VARIANTS: dict[str, Callable[[Any], Any]] = {
 
 def run(folder: Path, network: str, variant: str, seed: int, args: argparse.Namespace) -> None:
     """Trains one network, or goes on where its training stopped."""
-    if (folder / "model.keras").is_file():
+    if (folder / MODEL).is_file():
         return
-    if (folder / "settings.json").is_file():
+    if (folder / SETTINGS).is_file():
         resume_training(folder, data_dir=args.data_dir, verbose=2)
         return
     keras.utils.set_random_seed(seed)
@@ -98,15 +99,14 @@ def run(folder: Path, network: str, variant: str, seed: int, args: argparse.Name
 
 def accuracy(folder: Path) -> float | None:
     """Test accuracy of a finished run in percent."""
-    if not (folder / "model.keras").is_file():
+    if not (folder / MODEL).is_file():
         return None
-    with (folder / "train" / "metrics.csv").open() as file:
-        return 100 * float(list(csv.DictReader(file))[-1]["test_accuracy"])
+    return 100 * float(read_rows(folder / "train" / METRICS)[-1]["test_accuracy"])
 
 
 def table(args: argparse.Namespace) -> str:
     """The accuracies of all runs that are finished."""
-    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
+    header = described(os.cpu_count() or 1)
     lines = [f"# Concatenating networks on CIFAR-10, {args.epochs} epochs", "", header, ""]
     lines += ["Test accuracy in percent, one figure a seed.", ""]
     lines += ["| network | " + " | ".join(VARIANTS) + " |", "|---" * (1 + len(VARIANTS)) + "|"]

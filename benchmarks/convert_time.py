@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from larq_el import zoo
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.convert import convert
 from larq_el.files import write_atomically
 from larq_el.tflite.lce import lce
@@ -110,7 +110,7 @@ def measure(converters: dict[str, Callable[[], Any]], runs: int) -> dict[str, li
 
 
 def report(model: str, seconds: dict[str, list[float]]) -> str:
-    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
+    header = described(os.cpu_count() or 1)
     bare = statistics.median(seconds[BARE])
     lines = [
         f"# Time to convert {model}",

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from larq_el.benchmark import environment
-from larq_el.benchmark.environment import cpu_slug
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.convert import convert, load_model
 from larq_el.convert.quantization.names import STATIC
 from larq_el.data.image_size import image_size_of
 from larq_el.files import write_atomically
 from larq_el.runtime import load_delegate
-from larq_el.runtime.interpreter import stock_runtime
+from larq_el.runtime.interpreter import stock_interpreter
 from larq_el.training import load_dataset
 
 WAYS = ("off", "on", "always")
@@ -27,10 +26,7 @@ WAYS = ("off", "on", "always")
 
 def decisions(flatbuffer: bytes, images: np.ndarray, way: str) -> np.ndarray:
     """The class of each image, with the delegate's option `int8`."""
-    interpreter = stock_runtime().Interpreter(
-        model_content=flatbuffer, num_threads=1, experimental_delegates=[load_delegate(int8=way)]
-    )
-    interpreter.allocate_tensors()
+    interpreter = stock_interpreter(flatbuffer, delegate=load_delegate(int8=way))
     image, output = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     found = []
     for one in images:
@@ -49,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     model = load_model(args.model)
     images, labels = load_dataset(args.dataset, args.data_dir).samples(None, image_size_of(model))
-    header = "; ".join(f"{key}: {value}" for key, value in environment(1).items())
+    header = described(1)
     lines = [f"# int8 convolutions in the delegate: decisions of {model.name} on {args.dataset}", "", header, ""]
     lines += [f"{len(images)} test images.", "", "| rest | int8 convolutions | accuracy | decisions that differ |"]
     lines.append("|---" * 4 + "|")

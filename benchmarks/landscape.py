@@ -20,8 +20,8 @@ import numpy as np
 
 from larq_el import zoo
 from larq_el._keras import keras
-from larq_el.benchmark import benchmark, environment
-from larq_el.benchmark.environment import cpu_slug
+from larq_el.benchmark import benchmark
+from larq_el.benchmark.environment import cpu_name, cpu_slug, described
 from larq_el.convert import convert
 from larq_el.convert.quantization.names import STATIC
 from larq_el.files import write_atomically
@@ -134,11 +134,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         points = measure(Path(folder), args.threads, args.runs)
-    where = environment(args.threads)
     text = [
         "# Latency, size and published accuracy at 224 px",
         "",
-        "; ".join(f"{key}: {value}" for key, value in where.items()) + f"; medians of {args.runs} runs in turn",
+        f"{described(args.threads)}; medians of {args.runs} runs in turn",
         "",
         *table(points),
     ]
@@ -147,7 +146,7 @@ def main() -> None:
     name = f"landscape-{cpu_slug()}-{threads.replace(' ', '-')}"
     args.output.mkdir(parents=True, exist_ok=True)
     write_atomically(args.output / f"{name}.md", ("\n".join(text) + "\n").encode())
-    write_atomically(args.output / f"{name}.png", picture(points, f"{where['cpu']}, {threads}"))
+    write_atomically(args.output / f"{name}.png", picture(points, f"{cpu_name()}, {threads}"))
 
 
 if __name__ == "__main__":

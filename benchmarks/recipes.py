@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from larq_el import zoo
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.files import write_atomically
 from larq_el.zoo.recipes import RECIPES
 from larq_el.zoo.recipes.recipe import Recipe
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=0.25, help="multiplier of the channels [0.25]")
     parser.add_argument("--output", type=Path, help="folder for the table [it is printed only]")
     args = parser.parse_args()
-    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
+    header = described(os.cpu_count() or 1)
     title = f"# Recipes with --quick on {args.dataset}, width {args.width:g}"
     lines = [title, "", header, "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     for recipe in RECIPES.values():

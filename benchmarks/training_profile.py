@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.files import write_atomically
 
 NETWORKS = ("resnet26", "s_resnet26", "s_ks_resnet26", "el_resnet26")
@@ -80,7 +80,7 @@ def report(args: argparse.Namespace, profiles: dict[str, dict[str, float]]) -> s
     lines = [
         f"# A training step at {args.size} px, width {args.width:g}, batch {args.batch}, by operator",
         "",
-        "; ".join(f"{key}: {value}" for key, value in environment(1).items()),
+        described(1),
         "",
         f"Milliseconds on one thread, means of {args.steps} steps.",
         "",

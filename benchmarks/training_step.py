@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from larq_el.benchmark.environment import cpu_slug, environment
+from larq_el.benchmark.environment import cpu_slug, described
 from larq_el.files import write_atomically
 
 NETWORKS = ("resnet26", "s_resnet26", "s_ks_resnet26", "el_resnet26")
@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def report(args: argparse.Namespace, rates: dict[str, list[float]]) -> str:
-    header = "; ".join(f"{key}: {value}" for key, value in environment(os.cpu_count() or 1).items())
+    header = described(os.cpu_count() or 1)
     medians: dict[str, Any] = {name: statistics.median(values) for name, values in rates.items()}
     lines = [
         f"# Training steps at {args.size} px, width {args.width:g}, batch {args.batch}",

@@ -23,6 +23,15 @@ def cpu_slug() -> str:
     return re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
 
 
+def described(num_threads: int) -> str:
+    """The environment in one line, for the head of a result.
+
+    # Arguments
+        num_threads: threads that the interpreters used.
+    """
+    return "; ".join(f"{key}: {value}" for key, value in environment(num_threads).items())
+
+
 def environment(num_threads: int) -> dict[str, str | int]:
     """Processor, operating system, threads and the versions of the packages that ran.
 

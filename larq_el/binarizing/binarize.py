@@ -1,6 +1,7 @@
 """Makes any Keras model binary."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from larq_el.binarizing.carried import unlink_doubles
 from larq_el.binarizing.graph import Call, Graph, build, read
 from larq_el.binarizing.latent import LATENT_SCALE, start_from_float
 from larq_el.binarizing.moments import settle_inputs
-from larq_el.binarizing.plan import plan_of
+from larq_el.binarizing.plan import Plan, plan_of
 from larq_el.binarizing.roles import LARQS, Choices, basic_blocks, role_of, unit_of, why_float
 from larq_el.binarizing.shortcuts import one_for_each_convolution, pooled
 from larq_el.binarizing.units import Placement, build_units, place
@@ -81,14 +82,76 @@ def binarize(
     >>> [layer.why for layer in binarize(model, plan=True).layers]
     ['the first convolution: it reads the image', '', 'a dense layer']
     """
+    prepared = prepare(
+        model,
+        method,
+        keep=keep,
+        depthwise=depthwise,
+        links=links,
+        centre=centre,
+        pad_values=pad_values,
+        latent_scale=latent_scale,
+        name=name,
+    )
+    return prepared.plan if plan else prepared.build()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network whose binarization is decided and not carried out yet.
+
+    # Attributes
+        plan: what becomes of each layer.
+        graph: the network, changed as decided.
+        placements: its units.
+        pad_values, latent_scale, name: as of `binarize`.
+    """
+
+    plan: Plan
+    graph: Graph
+    placements: list[Placement]
+    pad_values: float
+    latent_scale: float
+    name: str
+
+    def build(self) -> Model:
+        """The binary network."""
+        build_units(self.placements, self.pad_values)
+        norms = _norms_behind(self.graph, self.placements)
+        made = build(self.graph, self.name, _renewed)
+        for norm in norms:
+            made.get_layer(norm).trainable = True
+        start_from_float(made, self.placements, self.latent_scale)
+        return made
+
+
+def prepare(
+    model: Model,
+    method: str,
+    *,
+    keep: Keep,
+    depthwise: Literal["float", "binary"],
+    links: bool,
+    centre: bool,
+    pad_values: float,
+    latent_scale: float,
+    name: str | None = None,
+) -> Prepared:
+    """Decides what `binarize` does, for those who want the plan and the network.
+
+    # Arguments
+        model, method, keep, depthwise, links, centre, pad_values, latent_scale, name: as of `binarize`.
+
+    # Raises
+        ValueError: as `binarize`.
+    """
     made_of = _method(method)
     _check(model, depthwise, pad_values, latent_scale)
     graph = read(model)
     kept = _keeper(keep, graph)
-    choices = Choices(made_of, kept, depthwise)
     canonical(graph, {call.layer for call in graph.calls if kept(call.layer)})
     calls = [call for call in graph.calls if operators.has_kernel(call)]
-    reasons, roles, units = _decided(graph, choices)
+    reasons, roles, units = _decided(graph, Choices(made_of, kept, depthwise))
     moves = settle_activations(graph, units, made_of)
     graph.prune()
     _pool_shortcuts(graph, reasons, made_of)
@@ -102,15 +165,9 @@ def binarize(
         settle_inputs(graph, placements)
     for placement in placements:
         placement.note_small_images(pad_values)
-    if plan:
-        return plan_of(model.name, made_of.name, calls, reasons, placements, moves)
-    build_units(placements, pad_values)
-    norms = _norms_behind(graph, placements)
-    made = build(graph, name or f"{made_of.prefix}_{model.name}".lstrip("_"), _renewed)
-    for norm in norms:
-        made.get_layer(norm).trainable = True
-    start_from_float(made, placements, latent_scale)
-    return made
+    plan = plan_of(model.name, made_of.name, calls, reasons, placements, moves)
+    made_name = name or f"{made_of.prefix}_{model.name}".lstrip("_")
+    return Prepared(plan, graph, placements, pad_values, latent_scale, made_name)
 
 
 def _decided(graph: Graph, choices: Choices) -> tuple[dict[Call, str], dict[Call, str], dict[Call, Unit]]:

@@ -1,6 +1,5 @@
 """`larq-el binarize`."""
 
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,8 @@ def command(
         raise click.UsageError("give --output, or --plan to write nothing.")
     check_source(model)
     files = [] if output is None or plan else _files(output, overwrite, (model, weights, *imports))
-    from larq_el.binarizing import LATENT_SCALE, binarize
+    from larq_el.binarizing import LATENT_SCALE
+    from larq_el.binarizing.binarize import prepare
     from larq_el.models.loading import load_model
 
     choices: dict[str, Any] = {
@@ -79,14 +79,14 @@ def command(
         line.update(f"{model}: reading")
         network = load_model(model, weights=weights, imports=imports, **options.shape_of(given))
         line.update(f"{model}: binarizing")
-        planned = binarize(network, plan=True, **choices)
+        prepared = prepare(network, **choices)
         if files:
-            for path, made in zip(files, (binarize(network, **choices), network), strict=True):
+            for path, made in zip(files, (prepared.build(), network), strict=True):
                 _save(made, path)
     if as_json:
-        options.print_json({**planned.to_dict(), "output": None if plan else str(output)})
+        options.print_json({**prepared.plan.to_dict(), "output": None if plan else str(output)})
         return
-    print_parts(planned.parts())
+    print_parts(prepared.plan.parts())
     for path in files:
         click.echo(visible(str(path)))
 
@@ -107,15 +107,15 @@ def _files(output: Path, overwrite: bool, reads: tuple[str | None, ...]) -> list
 def _save(model: Any, path: Path) -> None:
     from larq_el.errors import first_line
     from larq_el.files import write_output
+    from larq_el.models.saving import as_bytes
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():  # HDF5 wants to lock its file itself
-        warnings.simplefilter("ignore")  # Keras's, that HDF5 is old
-        temporary = Path(folder) / path.name
-        try:
-            model.save(temporary)
-        except Exception as error:  # a layer of one's own may not be made to be saved
-            raise UserError(
-                f"{model.name!r} cannot be saved as {path.suffix}: {first_line(error)}; its layers need a complete "
-                "get_config()."
-            ) from error
-        write_output(path, temporary.read_bytes())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras's, that HDF5 is old
+            content = as_bytes(model, path.suffix)
+    except Exception as error:  # a layer of one's own may not be made to be saved
+        raise UserError(
+            f"{model.name!r} cannot be saved as {path.suffix}: {first_line(error)}; its layers need a complete "
+            "get_config()."
+        ) from error
+    write_output(path, content)

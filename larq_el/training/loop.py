@@ -1,7 +1,6 @@
 """A training: the stages of a recipe in sequence, in a folder from which it can be continued at any time."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from larq_el.data.dataset import ImageDataset
 from larq_el.data.image_size import image_size_of
 from larq_el.data.reading import reading_errors
 from larq_el.errors import UserError
+from larq_el.models.saving import as_bytes
 from larq_el.training.callbacks.records import Row
 from larq_el.training.distillation import check_teacher
 from larq_el.training.run import LABELS, MODEL, NETWORKS, Run, read_settings
@@ -193,7 +193,7 @@ def _settings(model: Model, recipe: Recipe, setting: Setting, notes: Mapping[str
 def _write_beginning(named: dict[str, Model], dataset: ImageDataset, run: Run) -> None:
     """What a training needs to be continued from its folder alone."""
     for name, network in named.items():
-        run.write(f"{NETWORKS}/{name}.keras", _as_bytes(network))
+        run.write(f"{NETWORKS}/{name}.keras", as_bytes(network))
     run.write(LABELS, "".join(f"{name}\n" for name in dataset.class_names).encode())
 
 
@@ -245,13 +245,6 @@ def _carry_out_all(recipe: Recipe, named: dict[str, Model], run: Run, setting: S
     if run.is_chief:
         run.write(MODEL, run.stage(last.name).model_path.read_bytes())
     return TrainingResult(run.model_path, run.stage(last.name).best_path, stages)
-
-
-def _as_bytes(network: Model) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="larq_el-") as folder:
-        path = Path(folder) / "network.keras"
-        network.save(path)
-        return path.read_bytes()
 
 
 def _read(network: Model, folder: StageFolder) -> Model:
