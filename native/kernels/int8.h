@@ -180,5 +180,24 @@ inline const T* pixel_of(const Tile& tile, int mr, int tap, int m) {
   return reinterpret_cast<const T*>(static_cast<const char*>(tile.pixels[tap * mr + m]) + tile.offset);
 }
 
+// A kernel on vectors of `kBytes`, whose `run` takes activations q + kOffset of type A, and weights of type W of kGroup
+// channels side by side.
+template <int kBytes, class A, int kOffset, class W, int kGroup>
+constexpr Int8Kernel kernel_of(const char* name, bool is_level, int mr, void (*run)(const Tile& tile, int32_t* acc)) {
+  return {name,
+          is_level,
+          mr,
+          kWordChannels * int{sizeof(A)},
+          kWordChannels * kBlock * int{sizeof(W)},
+          kOffset,
+          pack<W, kGroup>,
+          run,
+          range<kBytes>,
+          choose_scale,
+          quantize<kBytes, A, kOffset>,
+          quantize_row<kBytes, A, kOffset>,
+          average<kBytes>};
+}
+
 }  // namespace
 }  // namespace larq_el

@@ -41,9 +41,6 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const Int8Kernel int8_kernel_avx2 = {
-    "avx2",           false, kMr,       2 * kWordChannels, 2 * kWordChannels * kBlock, 0,
-    pack<int16_t, 2>, run,   range<32>, choose_scale,      quantize<32, int16_t, 0>,   quantize_row<32, int16_t, 0>,
-    average<32>};
+extern const Int8Kernel int8_kernel_avx2 = kernel_of<32, int16_t, 0, int16_t, 2>("avx2", false, kMr, run);
 
 }  // namespace larq_el

@@ -35,18 +35,7 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const Int8Kernel int8_kernel_avx512vnni = {"avx512vnni",
-                                                  true,
-                                                  kMr,
-                                                  kWordChannels,
-                                                  kWordChannels * kBlock,
-                                                  128,
-                                                  pack<int8_t, kWordChannels>,
-                                                  run,
-                                                  range<64>,
-                                                  choose_scale,
-                                                  quantize<64, uint8_t, 128>,
-                                                  quantize_row<64, uint8_t, 128>,
-                                                  average<64>};
+extern const Int8Kernel int8_kernel_avx512vnni =
+    kernel_of<64, uint8_t, 128, int8_t, kWordChannels>("avx512vnni", true, kMr, run);
 
 }  // namespace larq_el

@@ -53,9 +53,6 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const Int8Kernel int8_kernel_neon = {
-    "neon",           false, kMr,       2 * kWordChannels, 2 * kWordChannels * kBlock, 0,
-    pack<int16_t, 1>, run,   range<16>, choose_scale,      quantize<16, int16_t, 0>,   quantize_row<16, int16_t, 0>,
-    average<16>};
+extern const Int8Kernel int8_kernel_neon = kernel_of<16, int16_t, 0, int16_t, 1>("neon", false, kMr, run);
 
 }  // namespace larq_el

@@ -40,18 +40,7 @@ void run(const Tile& tile, int32_t* acc) {
 
 }  // namespace
 
-extern const Int8Kernel int8_kernel_neondot = {"neondot",
-                                               false,
-                                               kMr,
-                                               kWordChannels,
-                                               kWordChannels * kBlock,
-                                               0,
-                                               pack<int8_t, kWordChannels>,
-                                               run,
-                                               range<16>,
-                                               choose_scale,
-                                               quantize<16, int8_t, 0>,
-                                               quantize_row<16, int8_t, 0>,
-                                               average<16>};
+extern const Int8Kernel int8_kernel_neondot =
+    kernel_of<16, int8_t, 0, int8_t, kWordChannels>("neondot", false, kMr, run);
 
 }  // namespace larq_el
